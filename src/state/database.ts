@@ -1,0 +1,61 @@
+/**
+ * The state store: one SQLite file that several processes may have open at once. Each room owns its tables and hands in
+ * their `create table if not exists` statements; nobody else reads them.
+ */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { BerthError } from "../errors.ts";
+
+export type Database = DatabaseSync;
+
+const formatVersion = 1;
+
+/**
+ * Opens or creates the store. Every committed transaction is on disk before the call that made it returns
+ * (`synchronous=FULL`). A store written by a newer Berth is a `configuration` error.
+ */
+export async function openDatabase(path: string, schemas: readonly string[]): Promise<Database> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const { DatabaseSync } = await importSqlite();
+  const db = new DatabaseSync(path, { timeout: 30_000 });
+  db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;");
+  const version = Number(db.prepare("pragma user_version").get()?.user_version);
+  if (version > formatVersion) {
+    db.close();
+    throw new BerthError("configuration", `${path} was written by a newer berth (format ${version}, this one reads ${formatVersion}); upgrade berth`);
+  }
+  if (version === 0) {
+    transaction(db, () => {
+      for (const schema of schemas) db.exec(schema);
+      db.exec(`pragma user_version = ${formatVersion}`);
+    });
+  }
+  return db;
+}
+
+/** All or nothing, and durable when it returns. `run` must be synchronous and short: other processes wait for it. */
+export function transaction<T>(db: Database, run: () => T): T {
+  db.exec("begin immediate");
+  try {
+    const result = run();
+    db.exec("commit");
+    return result;
+  } catch (error) {
+    db.exec("rollback");
+    throw error;
+  }
+}
+
+/** Node 24 still calls its SQLite experimental on stderr at the first import; users of Berth cannot act on that. */
+async function importSqlite(): Promise<typeof import("node:sqlite")> {
+  const { emitWarning } = process;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    if (!String(warning).includes("SQLite")) Reflect.apply(emitWarning, process, [warning, ...rest]);
+  };
+  try {
+    return await import("node:sqlite");
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
