@@ -1,30 +1,40 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { lock, tryLock } from "./libc.ts";
 
-/** An exclusive lock between processes on a file that stays in place. It dies with its owner, however that ends. */
+/** An exclusive lock between processes on a file. It dies with its owner, however that ends. */
 export class FileLock implements Disposable {
+  readonly #path: string;
   #fd: number;
 
-  private constructor(fd: number) {
+  private constructor(path: string, fd: number) {
+    this.#path = path;
     this.#fd = fd;
   }
 
   /** `undefined` when another process, or another lock of this one, holds it. */
   static tryAcquire(path: string): FileLock | undefined {
-    const fd = openSync(path, "a", 0o600);
-    if (tryLock(fd)) return new FileLock(fd);
-    closeSync(fd);
-    return undefined;
+    for (;;) {
+      const fd = openSync(path, "a", 0o600);
+      if (!tryLock(fd)) {
+        closeSync(fd);
+        return undefined;
+      }
+      if (isStill(path, fd)) return new FileLock(path, fd);
+      closeSync(fd);
+    }
   }
 
   static async acquire(path: string): Promise<FileLock> {
-    const fd = openSync(path, "a", 0o600);
-    try {
-      if (!tryLock(fd)) await lock(fd);
-      return new FileLock(fd);
-    } catch (error) {
+    for (;;) {
+      const fd = openSync(path, "a", 0o600);
+      try {
+        if (!tryLock(fd)) await lock(fd);
+        if (isStill(path, fd)) return new FileLock(path, fd);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
       closeSync(fd);
-      throw error;
     }
   }
 
@@ -34,7 +44,19 @@ export class FileLock implements Disposable {
     this.#fd = -1;
   }
 
+  /** Removes the file too. Whoever waits for it notices, and locks a new one. */
+  releaseAndDelete(): void {
+    if (this.#fd < 0) return;
+    unlinkSync(this.#path);
+    this.release();
+  }
+
   [Symbol.dispose](): void {
     this.release();
   }
+}
+
+/** Whether the path still names the file we locked: its last owner may have deleted it while we waited. */
+function isStill(path: string, fd: number): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
 }

@@ -16,6 +16,11 @@ export class KeyedLock {
     return result;
   }
 
+  /** Resolves once no task is running or waiting. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.all(this.#tails.values());
+  }
+
   isBusy(key: string): boolean {
     return this.#tails.has(key);
   }

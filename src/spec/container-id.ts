@@ -13,6 +13,9 @@ export interface ContainerId {
   readonly nodeId: number;
 }
 
+/** What every name starts with that Berth gives to something in the engine below. */
+export const nativePrefix = "berth-";
+
 const standalonePrefix = "standalone-";
 const servicePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,199}$/;
 const rolePattern = /^[a-z][a-z0-9]{0,29}$/;
@@ -63,7 +66,7 @@ export function parseContainerId(text: string): ContainerId | undefined {
 
 /** Name in the engine below: Docker name, OCI id, cgroup leaf, state directory. */
 export function nativeName(id: ContainerId): string {
-  return `berth-${containerIdToString(id)}`;
+  return `${nativePrefix}${containerIdToString(id)}`;
 }
 
 /** Public 64-digit id; stays the same over restarts as long as the engine's uuid does. */

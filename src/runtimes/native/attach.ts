@@ -1,0 +1,109 @@
+/** Attach to the main process through conmon: a SOCK_SEQPACKET socket for data, a FIFO for the window size. */
+import { appendFile } from "node:fs/promises";
+import type { SeqpacketSocket } from "node-unix-socket";
+import { BerthError } from "../../errors.ts";
+import type { AttachHandle, AttachOptions } from "../../runtime/types.ts";
+import type { ContainerPaths } from "./layout.ts";
+
+type Output = { readonly channel: "stdout" | "stderr"; readonly bytes: Uint8Array };
+
+/** conmon reads at most this much of a packet. */
+const maxPacketBytes = 8 * 1024;
+const stderrTag = 3;
+
+/** An attach that is connected now, or at the next start for a container that does not run yet. */
+export interface PendingAttach {
+  readonly handle: AttachHandle;
+  /** Connects to conmon's socket. Output from here on is not missed. */
+  connect(): Promise<void>;
+}
+
+export async function openAttach(paths: ContainerPaths, name: string, o: AttachOptions): Promise<PendingAttach> {
+  const { SeqpacketSocket } = await import("node-unix-socket");
+  const queue = new OutputQueue();
+  let socket: SeqpacketSocket | undefined;
+  let isOpen = true;
+  const close = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    socket?.destroy();
+    queue.end();
+  };
+  o.signal?.addEventListener("abort", close, { once: true });
+  const handle: AttachHandle = {
+    output: queue.read(close),
+    write: async (bytes) => {
+      if (o.stdin === true && socket !== undefined) await write(socket, bytes, () => isOpen, name);
+    },
+    endStdin: () => {
+      if (isOpen && o.stdin === true) socket?.end();
+    },
+    resize: (rows, cols) => {
+      if (rows > 0 && cols > 0) void appendFile(paths.controlFifo, `1 ${rows} ${cols}\n`).catch(() => {});
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+  const connect = async (): Promise<void> => {
+    if (!isOpen) return;
+    socket = new SeqpacketSocket();
+    socket.on("data", (packet: Buffer) => {
+      if (packet.length > 1) queue.push({ channel: packet[0] === stderrTag ? "stderr" : "stdout", bytes: Uint8Array.from(packet.subarray(1)) });
+    });
+    await connected(socket, paths.attachSocket, name);
+    for (const event of ["end", "close", "error"] as const) socket.on(event, close);
+  };
+  return { handle, connect };
+}
+
+function connected(socket: SeqpacketSocket, path: string, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause?: unknown): void => reject(new BerthError("conflict", `container ${name} cannot be attached to; is it running?`, { cause }));
+    socket.once("error", fail);
+    socket.connect(path, () => {
+      socket.removeListener("error", fail);
+      resolve();
+    });
+  });
+}
+
+async function write(socket: SeqpacketSocket, bytes: Uint8Array, isOpen: () => boolean, name: string): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += maxPacketBytes) {
+    if (!isOpen()) throw new BerthError("conflict", `container ${name} no longer takes input`);
+    const packet = Buffer.from(bytes.subarray(offset, offset + maxPacketBytes));
+    await new Promise<void>((resolve) => socket.write(packet, 0, packet.length, () => resolve()));
+  }
+}
+
+/** Holds what arrived until it is read. conmon drops a client that does not take its packets, so we always take them. */
+class OutputQueue {
+  readonly #items: Output[] = [];
+  #ended = false;
+  #wake = (): void => {};
+
+  push(item: Output): void {
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *read(close: () => void): AsyncGenerator<Output> {
+    try {
+      for (;;) {
+        const item = this.#items.shift();
+        if (item !== undefined) yield item;
+        else if (this.#ended) return;
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+      }
+    } finally {
+      close();
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { ContainerId } from "../../spec/container-id.ts";
+import type { MountDetail, NetworkAttachmentDetail } from "../../runtime/types.ts";
+import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
+import { type Database, transaction } from "../../state/database.ts";
+
+/**
+ * The durable records of containers. A row exists from the moment a create is acknowledged to the moment a remove is;
+ * everything a container has on the host is named by its key, so what has no row can be cleaned up.
+ */
+export const containersSchema = `
+create table if not exists containers (
+  key text primary key,
+  hex_id text not null unique,
+  name text not null unique,
+  image_id text not null,
+  facts text not null,
+  run text not null
+) strict;
+create index if not exists containers_by_image on containers (image_id);
+`;
+
+/** What is fixed at create. */
+export interface ContainerFacts {
+  readonly id: ContainerId;
+  readonly imageReference: string;
+  readonly spec: CompleteSpec;
+  /** The container's own environment as given, references to secrets unresolved. */
+  readonly command: readonly string[];
+  readonly hostname: string;
+  readonly createdAt: number;
+  readonly warnings: readonly string[];
+  /** Volumes, binds and tmpfs, as inspect shows them. */
+  readonly mounts: readonly MountDetail[];
+  /** Names of the anonymous volumes that go with the container. */
+  readonly anonymousVolumes: readonly string[];
+}
+
+/** What changes from run to run. Times are milliseconds since the epoch. */
+export interface ContainerRun {
+  readonly status: "created" | "running" | "exited" | "failed";
+  /** How often it was started, and how often a run ended. */
+  readonly starts: number;
+  readonly exits: number;
+  readonly pid?: number | undefined;
+  /** Start time of the pid in clock ticks: tells a used-again pid from ours. */
+  readonly pidStart?: number | undefined;
+  readonly monitorPid?: number | undefined;
+  readonly monitorStart?: number | undefined;
+  readonly startedAt?: number | undefined;
+  readonly finishedAt?: number | undefined;
+  readonly exitCode?: number | undefined;
+  /** Number of the signal that ended it, when that is known for certain. */
+  readonly exitSignal?: number | undefined;
+  /** True when the kernel told the wait status, so that exit(137) is not taken for SIGKILL. */
+  readonly exitIsExact?: boolean | undefined;
+  readonly oomKilled?: boolean | undefined;
+  /** Text of the failed start. */
+  readonly error?: string | undefined;
+  /** A user stop or kill suspends the restart policy. */
+  readonly stoppedByUser?: boolean | undefined;
+  readonly ports?: readonly PortMapping[] | undefined;
+  readonly networks?: readonly NetworkAttachmentDetail[] | undefined;
+}
+
+export interface ContainerRecord {
+  readonly key: string;
+  readonly hexId: string;
+  readonly name: string;
+  readonly imageId: string;
+  readonly facts: ContainerFacts;
+  readonly run: ContainerRun;
+}
+
+export class ContainerStore {
+  readonly #db: Database;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#statements = prepare(db);
+  }
+
+  get(key: string): ContainerRecord | undefined {
+    const row = this.#statements.get.get(key);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  list(): ContainerRecord[] {
+    return this.#statements.list.all().map(toRecord);
+  }
+
+  byName(name: string): ContainerRecord | undefined {
+    const row = this.#statements.byName.get(name);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  insert(record: ContainerRecord): void {
+    const { key, hexId, name, imageId, facts, run } = record;
+    this.#statements.insert.run(key, hexId, name, imageId, JSON.stringify(facts), JSON.stringify(run));
+  }
+
+  setRun(key: string, run: ContainerRun): void {
+    this.#statements.setRun.run(JSON.stringify(run), key);
+  }
+
+  /** Reads and replaces the run in one transaction; `change` answers `undefined` to leave it. */
+  updateRun(key: string, change: (run: ContainerRun) => ContainerRun | undefined): ContainerRecord | undefined {
+    return transaction(this.#db, () => {
+      const record = this.get(key);
+      if (record === undefined) return undefined;
+      const run = change(record.run);
+      if (run === undefined) return record;
+      this.setRun(key, run);
+      return { ...record, run };
+    });
+  }
+
+  delete(key: string): void {
+    this.#statements.delete.run(key);
+  }
+}
+
+function prepare(db: Database) {
+  return {
+    get: db.prepare("select * from containers where key = ?"),
+    list: db.prepare("select * from containers order by rowid"),
+    byName: db.prepare("select * from containers where name = ?"),
+    insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
+    setRun: db.prepare("update containers set run = ? where key = ?"),
+    delete: db.prepare("delete from containers where key = ?"),
+  };
+}
+
+function toRecord(row: Record<string, unknown>): ContainerRecord {
+  return {
+    key: String(row.key),
+    hexId: String(row.hex_id),
+    name: String(row.name),
+    imageId: String(row.image_id),
+    facts: JSON.parse(String(row.facts)) as ContainerFacts,
+    run: JSON.parse(String(row.run)) as ContainerRun,
+  };
+}

@@ -1,0 +1,74 @@
+import type { KeyedLock } from "../../internal/keyed-lock.ts";
+import { FileLock } from "../../internal/file-lock.ts";
+import type { PidFd } from "../../internal/process-identity.ts";
+import { BerthError } from "../../errors.ts";
+import { type ContainerId, containerIdToString, hexId } from "../../spec/container-id.ts";
+import type { ImageStore } from "../../images/image-store.ts";
+import type { NetworkStack } from "../../network/network-stack.ts";
+import type { HostFacts } from "../../oci/host-facts.ts";
+import type { OciRuntime } from "../../oci/runtime-command.ts";
+import type { PendingAttach } from "./attach.ts";
+import type { ContainerRecord, ContainerStore } from "./container-store.ts";
+import type { ExitNotices } from "./exit-notices.ts";
+import { type ContainerPaths, containerPaths, type Layout } from "./layout.ts";
+import type { Volumes } from "./volumes.ts";
+
+/** What the parts of the native backend share: one of each per opened state directory. */
+export interface NativeContext {
+  readonly uuid: string;
+  readonly layout: Layout;
+  readonly store: ContainerStore;
+  readonly images: ImageStore;
+  readonly network: NetworkStack;
+  readonly volumes: Volumes;
+  readonly exits: ExitNotices;
+  readonly locks: KeyedLock;
+  readonly oci: OciRuntime;
+  readonly conmon: string;
+  readonly host: HostFacts;
+  /** Descriptors of the main processes this engine has seen running, by key: they know the exact wait status. */
+  readonly processes: Map<string, PidFd>;
+  /** Keys with a stop or a removal in progress in this process. */
+  readonly stopping: Set<string>;
+  readonly removing: Set<string>;
+  /** Tear-downs of ended runs that are under way. */
+  readonly tearDowns: Map<string, Promise<void>>;
+  /** Attaches made before the start they wait for, by key. */
+  readonly pendingAttaches: Map<string, readonly PendingAttach[]>;
+  /** Held for each `deleteOnExit` container this engine will remove; free when it is up to the exit handler. */
+  readonly supervised: Map<string, FileLock>;
+  /** True in the process that conmon runs after an exit: it must not wait for conmon. */
+  readonly isExitHandler: boolean;
+  readonly closed: AbortSignal;
+  readonly onWarning: (text: string) => void;
+  /** Program and first arguments that remove a `deleteOnExit` container when no engine is alive to do it. */
+  readonly exitHandler: readonly string[];
+}
+
+export function pathsOf(ctx: NativeContext, id: ContainerId): ContainerPaths {
+  return containerPaths(ctx.layout, id, hexId(ctx.uuid, id));
+}
+
+export function notFound(id: ContainerId): BerthError {
+  const key = containerIdToString(id);
+  return new BerthError("not_found", `no such container: ${key}`, { container: key, reason: "no such container" });
+}
+
+export function mustGet(ctx: NativeContext, id: ContainerId): ContainerRecord {
+  const record = ctx.store.get(containerIdToString(id));
+  if (record === undefined) throw notFound(id);
+  return record;
+}
+
+/** Lifecycle calls on one container run one at a time, in this process and among all that have the state open. */
+export function serialised<T>(ctx: NativeContext, id: ContainerId, task: (paths: ContainerPaths, lock: FileLock) => Promise<T>): Promise<T> {
+  const paths = pathsOf(ctx, id);
+  return ctx.locks.run(paths.key, async () => {
+    const lock = await FileLock.acquire(paths.lock);
+    try {
+      return await task(paths, lock);
+    } finally {
+      lock.release();
+    }
+  });
+}

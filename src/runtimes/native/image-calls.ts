@@ -1,0 +1,98 @@
+/** Methods 1, 2, 24, 25 and 30 on the image store. */
+import { imageNotFound } from "../../images/image-store.ts";
+import type { PullOptions } from "../../runtime/runtime.ts";
+import type { ImageInfo, ImageInspectInfo, PullProgress, RegistryAuth } from "../../runtime/types.ts";
+import { toOciPlatform } from "../../spec/platform.ts";
+import { canonicalReference, parseReference } from "../../spec/reference.ts";
+import type { PullPolicy } from "../../spec/service-spec.ts";
+import type { NativeContext } from "./context.ts";
+
+export async function pullImage(ctx: NativeContext, image: string, policy: PullPolicy, auth: RegistryAuth | undefined, o: PullOptions): Promise<void> {
+  await ctx.images.pull(parseReference(image), {
+    policy: o.sourcePolicy === "local_only" ? "never" : policy,
+    platform: o.platform === undefined ? undefined : toOciPlatform(o.platform),
+    auth,
+    signal: o.signal,
+  });
+}
+
+/** Status lines as they come, then exactly one `done`. Leaving the loop cancels the pull unless another one shares it. */
+export async function* pullProgress(ctx: NativeContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): AsyncGenerator<PullProgress> {
+  const reference = parseReference(image);
+  const left = new AbortController();
+  const queue: PullProgress[] = [];
+  let wake = (): void => {};
+  let isDone = false;
+  const pull = ctx.images
+    .pull(reference, {
+      policy: "always",
+      platform: o.platform === undefined ? undefined : toOciPlatform(o.platform),
+      auth,
+      signal: o.signal === undefined ? left.signal : AbortSignal.any([o.signal, left.signal]),
+      onProgress: (event) => {
+        queue.push(event);
+        wake();
+      },
+    })
+    .finally(() => {
+      isDone = true;
+      wake();
+    });
+  pull.catch(() => {});
+  try {
+    while (!isDone || queue.length > 0) {
+      const event = queue.shift();
+      if (event !== undefined) yield event;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+    const pulled = await pull;
+    yield { kind: "done", reference: canonicalReference(reference), digest: pulled.manifestDigest };
+  } finally {
+    left.abort();
+  }
+}
+
+/** One entry per tag; an untagged image stands under its id. */
+export function listImages(ctx: NativeContext): ImageInfo[] {
+  return ctx.images
+    .list()
+    .flatMap((image) => {
+      const names = image.names.length > 0 ? image.names : [image.id];
+      const created = image.config.created === undefined ? undefined : new Date(image.config.created);
+      return names.map((reference) => ({ reference, digest: image.manifestDigest, sizeBytes: image.sizeBytes, id: image.id, created }));
+    })
+    .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+}
+
+export function inspectImage(ctx: NativeContext, name: string): ImageInspectInfo {
+  const image = ctx.images.find(name);
+  if (image === undefined) throw imageNotFound(name);
+  const { config } = image;
+  const { config: container } = config;
+  return {
+    id: image.id,
+    repoTags: image.names,
+    repoDigests: image.repoDigests,
+    created: config.created,
+    author: config.author,
+    architecture: config.architecture,
+    variant: config.variant,
+    os: config.os,
+    size: image.sizeBytes,
+    layers: config.rootfs.diffIds,
+    env: container.env,
+    cmd: container.cmd,
+    entrypoint: container.entrypoint,
+    workingDir: container.workingDir,
+    user: container.user,
+    labels: container.labels,
+    exposedPorts: container.exposedPorts,
+    volumes: container.volumes,
+    stopSignal: container.stopSignal,
+    healthcheck: container.healthcheck,
+    onBuild: container.onBuild,
+  };
+}

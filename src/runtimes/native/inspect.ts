@@ -1,0 +1,77 @@
+import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary } from "../../runtime/types.ts";
+import { containerIdLabel } from "../../spec/container-id.ts";
+import type { ContainerRecord } from "./container-store.ts";
+import { type NativeContext, pathsOf } from "./context.ts";
+import { isRunning, stateOf } from "./run-state.ts";
+
+const date = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
+
+/** Method 38. */
+export function inspectRecord(ctx: NativeContext, record: ContainerRecord): ContainerInspectDetails {
+  const { facts, run } = record;
+  const { spec } = facts;
+  const networks = isRunning(record) && run.networks !== undefined ? run.networks : requestedNetwork(record);
+  return {
+    ports: isRunning(record) && run.ports !== undefined ? run.ports : spec.portMappings,
+    networks,
+    ipv4: isRunning(record) ? run.networks?.[0]?.ipv4 : undefined,
+    exitCode: run.status === "exited" || run.status === "failed" ? run.exitCode : undefined,
+    paused: false,
+    createdAt: new Date(facts.createdAt),
+    startedAt: date(run.startedAt),
+    finishedAt: date(run.finishedAt),
+    restartCount: 0,
+    oomKilled: run.oomKilled ?? false,
+    error: run.error,
+    pid: isRunning(record) ? run.pid : undefined,
+    name: record.name,
+    hexId: record.hexId,
+    image: facts.imageReference,
+    imageId: record.imageId,
+    labels: spec.labels,
+    mounts: facts.mounts,
+    warnings: facts.warnings,
+    command: facts.command,
+    env: Object.entries(spec.env).filter(([, value]) => !value.startsWith("$S:")).map(([name, value]) => `${name}=${value}`),
+    workingDir: spec.command.workdir,
+    user: spec.user,
+    hostname: facts.hostname,
+    tty: spec.tty,
+  };
+}
+
+function requestedNetwork({ facts }: ContainerRecord): ContainerInspectDetails["networks"] {
+  const { networkMode } = facts.spec;
+  if (networkMode.mode === "container") return [];
+  const network = networkMode.mode === "default" ? "bridge" : networkMode.mode === "bridge" ? (networkMode.name ?? "bridge") : networkMode.mode;
+  return [{ network, aliases: [] }];
+}
+
+/** Method 46. */
+export function summaryOf(ctx: NativeContext, record: ContainerRecord): RuntimeContainerSummary {
+  const { facts, run } = record;
+  return {
+    runtimeId: pathsOf(ctx, facts.id).ociId,
+    containerIdLabel: facts.spec.labels[containerIdLabel] ?? record.hexId,
+    containerId: facts.id,
+    hexId: record.hexId,
+    name: record.name,
+    state: stateOf(ctx, record),
+    paused: false,
+    labels: facts.spec.labels,
+    image: facts.imageReference,
+    command: facts.command,
+    ports: portsOf(record),
+    createdAt: new Date(facts.createdAt),
+    startedAt: date(run.startedAt),
+    finishedAt: date(run.finishedAt),
+  };
+}
+
+/** Method 44: bindings exist only while running. */
+export function portsOf(record: ContainerRecord): PortMappingEntry[] {
+  if (!isRunning(record)) return [];
+  return (record.run.ports ?? [])
+    .map(({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }))
+    .sort((a, b) => a.containerPort - b.containerPort || a.protocol.localeCompare(b.protocol) || a.hostIp.localeCompare(b.hostIp));
+}

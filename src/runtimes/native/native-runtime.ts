@@ -1,0 +1,211 @@
+import { abandonable } from "../../internal/abort.ts";
+import { BerthError } from "../../errors.ts";
+import { BaseRuntime } from "../../runtime/base-runtime.ts";
+import { type Capability, capabilitiesExcept, type RuntimeMethod } from "../../runtime/capabilities.ts";
+import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
+import type { PullOptions, RuntimeInfo } from "../../runtime/runtime.ts";
+import type * as t from "../../runtime/types.ts";
+import type { ContainerId } from "../../spec/container-id.ts";
+import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
+import { openAttach } from "./attach.ts";
+import { mustGet, type NativeContext, pathsOf } from "./context.ts";
+import type { ContainerRecord } from "./container-store.ts";
+import { findContainer } from "./container-network.ts";
+import { createContainer } from "./create.ts";
+import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
+import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
+import { type LogSourceState, readLog } from "./log-file.ts";
+import { exec, execPty, execStream } from "./process-calls.ts";
+import { removeContainer } from "./remove.ts";
+import { isRunning, settle, stateOf } from "./run-state.ts";
+import { startContainer } from "./start.ts";
+import { containerStats, statsStream } from "./stats.ts";
+import { killContainer, stopContainer } from "./stop.ts";
+import { waitFor } from "./wait.ts";
+
+const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
+
+const notYet: readonly RuntimeMethod[] = [
+  "renameContainer", "removeImage", "pruneImages", "tagImage", "imageHistory", "searchImages", "saveImages", "loadImages",
+  "importImage", "exportContainerFs", "commitContainer", "pauseContainer", "unpauseContainer", "updateContainerResources",
+  "topContainer", "changesContainer", "pruneContainers", "archiveGet", "archivePut", "archiveHead",
+];
+
+export const nativeCapabilities = capabilitiesExcept({
+  ...Object.fromEntries(notYet.map((method) => [method, later])),
+  getContainerPortOverride: { support: "neutral", reason: "containers have a network of their own" },
+  syncContainerVolumes: { support: "neutral", reason: "no remote store is configured" },
+});
+
+/** Containers by an OCI runtime, conmon and overlayfs on this very host (contract 3.3, "native"). */
+export class NativeRuntime extends BaseRuntime {
+  readonly #ctx: NativeContext;
+  readonly #release: () => Promise<void>;
+
+  constructor(ctx: NativeContext, o: { readonly info: () => RuntimeInfo; readonly release: () => Promise<void> }) {
+    super({
+      backend: "native",
+      capabilities: nativeCapabilities,
+      extras: { attachContainer: (id, options) => this.#attach(id, options ?? {}), info: async () => o.info() },
+    });
+    this.#ctx = ctx;
+    this.#release = o.release;
+  }
+
+  async createContainer(id: ContainerId, spec: ServiceSpec, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(createContainer(this.#ctx, id, spec), o?.signal);
+  }
+
+  async startContainer(id: ContainerId, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(startContainer(this.#ctx, id), o?.signal);
+  }
+
+  async stopContainer(id: ContainerId, timeoutMs?: number, o?: t.CallOptions & { readonly stopSignal?: string | undefined }): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(stopContainer(this.#ctx, id, timeoutMs, o?.stopSignal), o?.signal);
+  }
+
+  async removeContainer(id: ContainerId, o?: t.CallOptions & { readonly keepAnonymousVolumes?: boolean | undefined }): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(removeContainer(this.#ctx, id, o?.keepAnonymousVolumes === true), o?.signal);
+  }
+
+  override async killContainer(id: ContainerId, signal?: string, o?: t.CallOptions & { readonly anySignal?: boolean | undefined }): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(killContainer(this.#ctx, id, signal, o?.anySignal === true), o?.signal);
+  }
+
+  async containerState(id: ContainerId, o?: t.CallOptions): Promise<t.ContainerState> {
+    return stateOf(this.#ctx, this.#record(id, o));
+  }
+
+  override async inspectDetailed(id: ContainerId, o?: t.CallOptions): Promise<t.ContainerInspectDetails> {
+    return inspectRecord(this.#ctx, this.#record(id, o));
+  }
+
+  override async listContainers(o?: t.CallOptions): Promise<readonly t.RuntimeContainerSummary[]> {
+    o?.signal?.throwIfAborted();
+    return this.#ctx.store.list().map((record) => summaryOf(this.#ctx, settle(this.#ctx, record)));
+  }
+
+  override async portMappingsContainer(id: ContainerId, o?: t.CallOptions): Promise<readonly t.PortMappingEntry[]> {
+    return portsOf(this.#record(id, o));
+  }
+
+  async getContainerStats(id: ContainerId, o?: t.CallOptions): Promise<t.ContainerStats> {
+    o?.signal?.throwIfAborted();
+    return containerStats(this.#ctx, id);
+  }
+
+  override async statsStream(id: ContainerId, o?: t.CallOptions & { readonly intervalMs?: number | undefined }): Promise<AsyncIterable<t.StatsSample>> {
+    const intervalMs = o?.intervalMs ?? 1000;
+    if (!(intervalMs >= 100)) throw new BerthError("invalid_spec", `the stats interval is ${intervalMs} ms; the shortest is 100 ms`);
+    this.#record(id, o);
+    return statsStream(this.#ctx, id, intervalMs, o?.signal);
+  }
+
+  async getContainerPid(id: ContainerId, o?: t.CallOptions): Promise<number | undefined> {
+    const record = this.#record(id, o);
+    return isRunning(record) ? record.run.pid : undefined;
+  }
+
+  async getContainerIp(id: ContainerId, o?: t.CallOptions): Promise<string | undefined> {
+    const record = this.#record(id, o);
+    const { networkMode } = record.facts.spec;
+    if (networkMode.mode === "host") return "127.0.0.1";
+    if (networkMode.mode === "container") {
+      const other = findContainer(this.#ctx, networkMode.id);
+      return other === undefined ? undefined : this.getContainerIp(other.facts.id, o);
+    }
+    return isRunning(record) ? record.run.networks?.[0]?.ipv4 : undefined;
+  }
+
+  async containerLogs(id: ContainerId, tail: number, o?: t.CallOptions): Promise<readonly t.LogEntry[]> {
+    assertTail(tail);
+    return logEntriesFrom(await this.logsStream(id, { timestamps: true }, o), id, tail);
+  }
+
+  async getLogs(id: ContainerId, o?: t.CallOptions): Promise<readonly t.LogEntry[]> {
+    return this.containerLogs(id, 0, o);
+  }
+
+  override async logsStream(id: ContainerId, opts: t.LogsStreamOptions, o?: t.CallOptions): Promise<AsyncIterable<t.LogChunk>> {
+    if (opts.tail !== undefined) assertTail(opts.tail);
+    const record = this.#record(id, o);
+    const paths = pathsOf(this.#ctx, id);
+    const source: LogSourceState = {
+      isLive: () => {
+        const now = this.#ctx.store.get(record.key);
+        return now !== undefined && now.facts.createdAt === record.facts.createdAt && isRunning(settle(this.#ctx, now));
+      },
+      onEnd: (notify) => this.#ctx.exits.listen(paths.ociId, notify),
+    };
+    return readLog(paths.log, opts, source, o?.signal);
+  }
+
+  async waitContainer(id: ContainerId, o?: t.CallOptions): Promise<number> {
+    return (await waitFor(this.#ctx, id, "not-running", o?.signal)).exitCode;
+  }
+
+  override async waitOutcome(id: ContainerId, o?: t.CallOptions): Promise<t.WaitOutcome> {
+    return waitFor(this.#ctx, id, "not-running", o?.signal);
+  }
+
+  override async waitOutcomeWithCondition(id: ContainerId, condition: t.WaitCondition, o?: t.CallOptions): Promise<t.WaitOutcome> {
+    return waitFor(this.#ctx, id, assertWaitCondition(condition), o?.signal);
+  }
+
+  async exec(id: ContainerId, cmd: readonly string[], o?: t.ExecCallOptions): Promise<t.ExecResult> {
+    return exec(this.#ctx, id, cmd, o ?? {});
+  }
+
+  override async execStream(id: ContainerId, cmd: readonly string[], o?: t.ExecCallOptions): Promise<AsyncIterable<t.ExecEvent>> {
+    return execStream(this.#ctx, id, cmd, o ?? {});
+  }
+
+  override async execPty(id: ContainerId, opts: t.ExecOptions, o?: t.CallOptions): Promise<t.ExecHandle> {
+    return execPty(this.#ctx, id, opts, o?.signal);
+  }
+
+  pullImage(image: string, o?: PullOptions): Promise<void> {
+    return this.pullImageWithPolicy(image, "if_not_present", undefined, o);
+  }
+
+  async pullImageWithPolicy(image: string, policy: PullPolicy, auth?: t.RegistryAuth, o?: PullOptions): Promise<void> {
+    await pullImage(this.#ctx, image, policy, auth, o ?? {});
+  }
+
+  override async pullImageStream(image: string, auth?: t.RegistryAuth, o?: PullOptions): Promise<AsyncIterable<t.PullProgress>> {
+    return pullProgress(this.#ctx, image, auth, o ?? {});
+  }
+
+  override async listImages(o?: t.CallOptions): Promise<readonly t.ImageInfo[]> {
+    o?.signal?.throwIfAborted();
+    return listImages(this.#ctx);
+  }
+
+  override async inspectImageNative(image: string, o?: t.CallOptions): Promise<t.ImageInspectInfo> {
+    o?.signal?.throwIfAborted();
+    return inspectImage(this.#ctx, image);
+  }
+
+  override async close(): Promise<void> {
+    await this.#release();
+  }
+
+  /** A running container is connected at once, another one by its next start, before its program runs. */
+  async #attach(id: ContainerId, o: t.AttachOptions): Promise<t.AttachHandle> {
+    const record = this.#record(id, o);
+    const pending = await openAttach(pathsOf(this.#ctx, id), record.name, o);
+    if (isRunning(record)) await pending.connect();
+    else this.#ctx.pendingAttaches.set(record.key, [...(this.#ctx.pendingAttaches.get(record.key) ?? []), pending]);
+    return pending.handle;
+  }
+
+  #record(id: ContainerId, o: t.CallOptions | undefined): ContainerRecord {
+    o?.signal?.throwIfAborted();
+    return settle(this.#ctx, mustGet(this.#ctx, id));
+  }
+}

@@ -1,0 +1,176 @@
+/** Opens the native backend on a state directory. Any number of processes may have the same one open. */
+import { randomUUID } from "node:crypto";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { BerthError } from "../../errors.ts";
+import { imagesSchema, openImageStore } from "../../images/image-store.ts";
+import { childEnvironment } from "../../internal/spawn.ts";
+import { KeyedLock } from "../../internal/keyed-lock.ts";
+import { networkSchema, openNetworkStack } from "../../network/network-stack.ts";
+import { readHostFacts } from "../../oci/host-facts.ts";
+import { findOciRuntime } from "../../oci/probe.ts";
+import { createRegistryClient, registryConfigFromEnvironment } from "../../registry/client.ts";
+import type { RuntimeInfo } from "../../runtime/runtime.ts";
+import { parseContainerId } from "../../spec/container-id.ts";
+import { type Database, openDatabase } from "../../state/database.ts";
+import { version } from "../../version.ts";
+import { cgroupVersion } from "./cgroup.ts";
+import { ContainerStore, containersSchema } from "./container-store.ts";
+import { type NativeContext, pathsOf, serialised } from "./context.ts";
+import { ExitNotices } from "./exit-notices.ts";
+import { layout, makeLayout } from "./layout.ts";
+import { NativeRuntime } from "./native-runtime.ts";
+import { recover } from "./recover.ts";
+import { removeContainer } from "./remove.ts";
+import { isRunning, settle } from "./run-state.ts";
+import { tearDownRun } from "./tear-down.ts";
+import { Volumes } from "./volumes.ts";
+
+export interface NativeOptions {
+  /** State that outlives a reboot. Default `/var/lib/berth`. */
+  readonly root?: string | undefined;
+  /** State that does not. Default `/run/berth`; with another root a directory of its own below it. */
+  readonly runDir?: string | undefined;
+  /** `crun`, `runc` or the path of any OCI runtime. Default: crun if it works on this host, else runc. */
+  readonly ociRuntime?: string | undefined;
+  /** Hears what is worth knowing but stops nothing. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+  /** Set by the process that conmon runs after an exit. */
+  readonly isExitHandler?: boolean | undefined;
+}
+
+export const defaultRoot = "/var/lib/berth";
+const defaultRunDir = "/run/berth";
+
+const engineSchema = "create table if not exists engine (key text primary key, value text not null) strict;";
+
+/** Throws `configuration` when the host lacks what it takes; the message names the remedy. */
+export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRuntime> {
+  if (process.platform !== "linux") throw new BerthError("configuration", `the native backend needs linux, this is ${process.platform}`);
+  if (process.getuid?.() !== 0) throw new BerthError("configuration", "the native backend needs root; run it with sudo");
+  const root = o.root ?? defaultRoot;
+  const paths = layout(root, o.runDir ?? (root === defaultRoot ? defaultRunDir : join(root, "run")));
+  makeLayout(paths);
+  const conmon = findProgram("conmon", "apt-get install conmon");
+  const found = await findOciRuntime({ preferred: o.ociRuntime, cacheFile: join(paths.run, "oci-runtime.json"), root: paths.oci });
+  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, containersSchema]);
+  const uuid = engineUuid(db);
+  const closed = new AbortController();
+  const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
+  const images = openImageStore({ root, db, registry });
+  const ctx: NativeContext = {
+    uuid,
+    layout: paths,
+    store: new ContainerStore(db),
+    images,
+    network: openNetworkStack({ db, uuid, defaultRoot: root === defaultRoot }),
+    volumes: new Volumes(paths.volumes),
+    exits: new ExitNotices(paths.exits, (ociId) => void afterExit(ctx, ociId)),
+    locks: new KeyedLock(),
+    oci: found.runtime,
+    conmon,
+    host: readHostFacts(),
+    processes: new Map(),
+    stopping: new Set(),
+    removing: new Set(),
+    tearDowns: new Map(),
+    pendingAttaches: new Map(),
+    supervised: new Map(),
+    isExitHandler: o.isExitHandler === true,
+    closed: closed.signal,
+    onWarning: o.onWarning ?? (() => {}),
+    exitHandler: exitHandler(paths.root, paths.run, found.runtime.path),
+  };
+  await recover(ctx);
+  let release: Promise<void> | undefined;
+  return new NativeRuntime(ctx, {
+    info: () => info(ctx, found.reasons),
+    release: () => {
+      release ??= closeAll(ctx, closed, () => {
+        registry.close();
+        db.close();
+      });
+      return release;
+    },
+  });
+}
+
+/** conmon wrote an exit: record it, free what the run held, and remove the container if its spec says so. */
+async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
+  const id = parseContainerId(ociId.replace(/^berth-/, ""));
+  if (id === undefined || ctx.closed.aborted || ctx.isExitHandler) return;
+  const before = ctx.store.get(pathsOf(ctx, id).key);
+  if (before === undefined || !isRunning(before)) return;
+  const record = settle(ctx, before);
+  if (isRunning(record)) return;
+  ctx.exits.announce(ociId);
+  try {
+    if (ctx.supervised.has(record.key)) await removeContainer(ctx, id, false);
+    else if (!ctx.locks.isBusy(record.key)) {
+      await serialised(ctx, id, async () => {
+        const now = ctx.store.get(record.key);
+        if (now !== undefined && !isRunning(now)) await tearDownRun(ctx, now);
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof BerthError && (error.code === "not_found" || error.code === "conflict"))) {
+      ctx.onWarning(`after the exit of ${record.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+async function closeAll(ctx: NativeContext, closed: AbortController, release: () => void): Promise<void> {
+  closed.abort();
+  await ctx.locks.idle();
+  ctx.exits.close();
+  for (const lock of ctx.supervised.values()) lock.release();
+  for (const process of ctx.processes.values()) process.close();
+  ctx.processes.clear();
+  await ctx.images.close();
+  release();
+}
+
+/** Kept with the state: hex ids are derived from it. */
+function engineUuid(db: Database): string {
+  db.prepare("insert or ignore into engine (key, value) values ('uuid', ?)").run(randomUUID());
+  return String(db.prepare("select value from engine where key = 'uuid'").get()?.value);
+}
+
+function findProgram(name: string, remedy: string): string {
+  for (const directory of (childEnvironment.PATH ?? "").split(delimiter)) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // The next directory may have it.
+    }
+  }
+  throw new BerthError("configuration", `${name} is not installed; ${remedy}`);
+}
+
+function exitHandler(root: string, run: string, oci: string): readonly string[] {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const script = new URL(`./exit-handler.${extension}`, import.meta.url).pathname;
+  return [process.execPath, script, root, run, oci];
+}
+
+function info(ctx: NativeContext, reasons: readonly string[]): RuntimeInfo {
+  return {
+    backend: "native",
+    version,
+    facts: {
+      "OCI Runtime": `${ctx.oci.name} (${ctx.oci.path})`,
+      "OCI Runtime Choice": reasons.join("; "),
+      Monitor: ctx.conmon,
+      "Cgroup Version": String(cgroupVersion()),
+      "Storage Driver": "overlayfs",
+      "Root Dir": ctx.layout.root,
+      "Run Dir": ctx.layout.run,
+      Containers: String(ctx.store.list().length),
+      Images: String(ctx.images.list().length),
+      "Engine ID": ctx.uuid,
+    },
+    warnings: [],
+  };
+}

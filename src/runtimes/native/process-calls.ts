@@ -1,0 +1,70 @@
+/** Methods 9, 15 and 16: from a caller's options to a started exec. */
+import { randomBytes } from "node:crypto";
+import { BerthError } from "../../errors.ts";
+import { onAbort } from "../../internal/abort.ts";
+import { buildExecProcess } from "../../oci/process-spec.ts";
+import { collectExec, execEvents } from "../../runtime/exec-events.ts";
+import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../runtime/types.ts";
+import type { ContainerId } from "../../spec/container-id.ts";
+import { mustGet, type NativeContext, pathsOf } from "./context.ts";
+import { type RunningExec, startExec } from "./exec.ts";
+import { readBundleProcess } from "./bundle.ts";
+import { isRunning, settle } from "./run-state.ts";
+
+const outputOnly = { tty: false, attachStdin: false, attachStdout: true, attachStderr: true } as const;
+
+export async function exec(ctx: NativeContext, id: ContainerId, command: readonly string[], o: ExecCallOptions): Promise<ExecResult> {
+  const running = launch(ctx, id, { ...o, ...outputOnly, command });
+  using _ = onAbort(o.signal, () => running.kill());
+  const result = await collectExec({ output: running.output ?? nothing(), exit: running.exit });
+  o.signal?.throwIfAborted();
+  return result;
+}
+
+export function execStream(ctx: NativeContext, id: ContainerId, command: readonly string[], o: ExecCallOptions): AsyncIterable<ExecEvent> {
+  const running = launch(ctx, id, { ...o, ...outputOnly, command });
+  return execEvents(
+    { output: running.output ?? nothing(), exit: running.exit },
+    { abandon: () => running.kill(), onTrouble: ctx.onWarning, signal: o.signal },
+  );
+}
+
+export function execPty(ctx: NativeContext, id: ContainerId, o: ExecOptions, signal: AbortSignal | undefined): RunningExec {
+  const running = launch(ctx, id, o);
+  const listening = onAbort(signal, () => running.kill());
+  void running.exit.finally(() => listening[Symbol.dispose]()).catch(() => {});
+  return running;
+}
+
+function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly signal?: AbortSignal | undefined }): RunningExec {
+  if (o.command.length === 0) throw new BerthError("invalid_spec", "the command to exec is empty; give a program and its arguments");
+  o.signal?.throwIfAborted();
+  const record = settle(ctx, mustGet(ctx, id));
+  const { pid } = record.run;
+  if (!isRunning(record) || pid === undefined) throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
+  const paths = pathsOf(ctx, id);
+  const process = buildExecProcess({
+    container: readBundleProcess(paths),
+    rootfs: `/proc/${pid}/root`,
+    command: o.command,
+    env: o.env,
+    user: o.user,
+    workingDir: o.workingDir,
+    privileged: o.privileged === true,
+    tty: o.tty === true,
+    hostCapabilities: ctx.host.capabilities,
+  });
+  return startExec({
+    oci: ctx.oci,
+    ociId: paths.ociId,
+    process,
+    bundle: paths.bundle,
+    name: randomBytes(6).toString("hex"),
+    tty: o.tty === true,
+    stdin: o.attachStdin === true,
+    stdout: o.attachStdout === true || o.tty === true,
+    stderr: o.attachStderr === true,
+  });
+}
+
+async function* nothing(): AsyncGenerator<never> {}

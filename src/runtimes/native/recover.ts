@@ -1,0 +1,62 @@
+/**
+ * Opening a state directory: finishes or undoes what a process left half done. Only containers whose lock is free are
+ * looked at; the others belong to a process that is alive and at work.
+ */
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { FileLock } from "../../internal/file-lock.ts";
+import { nativePrefix, parseContainerId } from "../../spec/container-id.ts";
+import type { ContainerRecord } from "./container-store.ts";
+import { type NativeContext, pathsOf } from "./context.ts";
+import type { ContainerPaths } from "./layout.ts";
+import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
+import { removeContainer } from "./remove.ts";
+import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+
+export async function recover(ctx: NativeContext): Promise<void> {
+  const records = ctx.store.list();
+  for (const record of records) await recoverContainer(ctx, record);
+  await removeStrayDirectories(ctx, records);
+  ctx.volumes.removeStaging();
+}
+
+async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Promise<void> {
+  const record = settle(ctx, before);
+  const paths = pathsOf(ctx, record.facts.id);
+  if (!isRunning(record) && !existsSync(paths.directory)) {
+    // The directory goes before the record: this removal was cut off between the two.
+    await removeContainer(ctx, record.facts.id, false);
+    return;
+  }
+  if (isRunning(record)) {
+    watchProcess(ctx, record);
+    return;
+  }
+  if (!hasLeftovers(paths)) return;
+  using lock = FileLock.tryAcquire(paths.lock);
+  if (lock === undefined) return;
+  const now = ctx.store.get(record.key);
+  if (now === undefined || isRunning(now)) return;
+  // A start that was cut off: its program was never acknowledged, so it is ended.
+  const main = processFromFile(paths.pidFile);
+  if (main !== undefined && !existsSync(paths.exitFile)) await killAll(ctx, paths, record.facts.spec.cgroupParent, main, 10_000);
+  await tearDownRun(ctx, now);
+}
+
+function hasLeftovers(paths: ContainerPaths): boolean {
+  return existsSync(paths.bundle);
+}
+
+/** Directories without a record: a create that was never acknowledged, or a removal that was cut off. */
+async function removeStrayDirectories(ctx: NativeContext, records: readonly ContainerRecord[]): Promise<void> {
+  const known = new Set(records.map((record) => pathsOf(ctx, record.facts.id).ociId));
+  for (const ociId of readdirSync(ctx.layout.containers)) {
+    const id = parseContainerId(ociId.slice(nativePrefix.length));
+    if (known.has(ociId) || id === undefined) continue;
+    const paths = pathsOf(ctx, id);
+    using lock = FileLock.tryAcquire(paths.lock);
+    if (lock === undefined || ctx.store.get(paths.key) !== undefined) continue;
+    await tearDown(ctx, paths, undefined);
+    rmSync(paths.directory, { recursive: true, force: true });
+    lock.releaseAndDelete();
+  }
+}

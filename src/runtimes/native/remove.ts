@@ -1,0 +1,40 @@
+import { existsSync, rmSync } from "node:fs";
+import { BerthError, messageOf } from "../../errors.ts";
+import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import { mustGet, type NativeContext, notFound, serialised } from "./context.ts";
+import { killForRemoval } from "./stop.ts";
+import { tearDownRun } from "./tear-down.ts";
+
+/** Method 6. The record goes last: whatever breaks before, the container stays listed and the removal can be repeated. */
+export async function removeContainer(ctx: NativeContext, id: ContainerId, keepAnonymousVolumes: boolean): Promise<void> {
+  const key = containerIdToString(id);
+  mustGet(ctx, id);
+  if (ctx.removing.has(key)) throw new BerthError("conflict", `removal of container ${key} is already in progress`);
+  ctx.removing.add(key);
+  try {
+    await serialised(ctx, id, async (paths, lock) => {
+      const record = ctx.store.get(key);
+      if (record === undefined) throw notFound(id);
+      await killForRemoval(ctx, record);
+      await tearDownRun(ctx, record);
+      try {
+        if (!keepAnonymousVolumes) for (const volume of record.facts.anonymousVolumes) ctx.volumes.remove(volume);
+        rmSync(paths.directory, { recursive: true, force: true });
+        rmSync(paths.exitFile, { force: true });
+      } catch (cause) {
+        throw new BerthError("internal", `cannot remove container ${record.name}: ${messageOf(cause)}; remove it again once that is mended`, { cause });
+      }
+      ctx.store.delete(key);
+      ctx.supervised.get(key)?.release();
+      ctx.supervised.delete(key);
+      for (const attach of ctx.pendingAttaches.get(key) ?? []) attach.handle.close();
+      ctx.pendingAttaches.delete(key);
+      ctx.processes.get(key)?.close();
+      ctx.processes.delete(key);
+      if (existsSync(paths.lock)) lock.releaseAndDelete();
+      ctx.exits.announce(paths.ociId);
+    });
+  } finally {
+    ctx.removing.delete(key);
+  }
+}

@@ -1,0 +1,152 @@
+/** Method 4: mount, monitor, network, OCI start, record. Whatever fails on the way undoes all that came before. */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { BerthError, isBerthError, messageOf } from "../../errors.ts";
+import { FileLock } from "../../internal/file-lock.ts";
+import { MNT_DETACH, unmount } from "../../internal/libc.ts";
+import { identifyProcess } from "../../internal/process-identity.ts";
+import { runToEnd } from "../../internal/spawn.ts";
+import type { Endpoint } from "../../network/network-stack.ts";
+import { conmonArgs } from "../../oci/conmon.ts";
+import { startCommand, startFailureCode } from "../../oci/runtime-command.ts";
+import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import { writeBundle } from "./bundle.ts";
+import type { ContainerRecord, ContainerRun } from "./container-store.ts";
+import { mountRoot } from "./create.ts";
+import { mustGet, type NativeContext, serialised } from "./context.ts";
+import type { ContainerPaths } from "./layout.ts";
+import { startMonitor } from "./monitor.ts";
+import { attachEndpoint, planNetwork } from "./container-network.ts";
+import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
+import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+
+export async function startContainer(ctx: NativeContext, id: ContainerId): Promise<void> {
+  mustGet(ctx, id);
+  if (ctx.removing.has(containerIdToString(id))) throw new BerthError("conflict", `container ${containerIdToString(id)} is being removed`);
+  await serialised(ctx, id, async (paths) => {
+    const record = settle(ctx, mustGet(ctx, id));
+    if (isRunning(record)) return;
+    await tearDownRun(ctx, record);
+    await attempt(ctx, record, paths);
+  });
+}
+
+async function attempt(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
+  try {
+    const endpoint = await createOciContainer(ctx, record, paths);
+    await connectAttaches(ctx, record.key);
+    if (record.facts.spec.deleteOnExit) superviseRemoval(ctx, record.key, paths);
+    await startOciContainer(ctx, record, paths);
+    recordStart(ctx, record, paths, endpoint);
+  } catch (cause) {
+    await undo(ctx, record, paths);
+    throw recordFailure(ctx, record, cause);
+  }
+}
+
+async function createOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<Endpoint | undefined> {
+  const { spec } = record.facts;
+  // The bundle is the intent: where it lies without a running record, a start was cut off and is undone.
+  rmSync(paths.bundle, { recursive: true, force: true });
+  rmSync(paths.exitFile, { force: true });
+  mkdirSync(paths.bundle, { mode: 0o700 });
+  mountRoot(ctx, paths, record.imageId);
+  for (const entry of spec.storage) if (entry.type === "named") await ctx.volumes.ensure(entry.name, paths.merged, entry.target);
+  const network = planNetwork(ctx, record, paths);
+  const warnings = writeBundle(ctx, record, paths, network);
+  for (const warning of warnings) ctx.onWarning(`${record.name}: ${warning}`);
+  const args = conmonArgs({
+    id: paths.ociId,
+    bundle: paths.bundle,
+    runtime: ctx.oci,
+    pidFile: paths.pidFile,
+    monitorPidFile: paths.monitorPidFile,
+    exitDirectory: ctx.layout.exits,
+    logPath: paths.log,
+    tty: spec.tty,
+    stdin: spec.stdinOpen,
+    leaveStdinOpen: false,
+    exitCommand: exitCommand(ctx, record, paths),
+  });
+  const pid = await startMonitor(ctx.conmon, args, paths.bundle);
+  attachEndpoint(ctx, network, pid);
+  return network.endpoint;
+}
+
+async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
+  const pending = ctx.pendingAttaches.get(key) ?? [];
+  ctx.pendingAttaches.delete(key);
+  for (const attach of pending) await attach.connect();
+}
+
+/**
+ * conmon itself deletes the OCI container after the exit, so that this costs no process of ours and needs no engine alive.
+ * A `deleteOnExit` container is then removed by the engine that holds its supervisor lock, else by a process of its own.
+ */
+function exitCommand(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): readonly string[] {
+  const remove = [ctx.oci.path, "--root", ctx.layout.oci, "delete", "--force", paths.ociId];
+  if (!record.facts.spec.deleteOnExit) return remove;
+  const handler = [...ctx.exitHandler, record.key];
+  const script = 'delete=$1; shift; lock=$1; shift; eval "$delete"; flock -n "$lock" true && exec "$@"';
+  return ["/bin/sh", "-c", script, "sh", remove.map(quote).join(" "), paths.supervisorLock, ...handler];
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+async function startOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
+  const { program, args } = startCommand(ctx.oci, paths.ociId);
+  const done = await runToEnd(program, args);
+  if (done.exitCode === 0) return;
+  const reason = done.stderr.trim() || `${program} start ended with ${done.exitCode}`;
+  throw new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode: startFailureCode(reason) });
+}
+
+function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
+  const pid = Number(readFileSync(paths.pidFile, "latin1"));
+  const main = identifyProcess(pid);
+  const monitor = processFromFile(paths.monitorPidFile);
+  const run: ContainerRun = {
+    status: "running",
+    starts: record.run.starts + 1,
+    exits: record.run.exits,
+    pid,
+    pidStart: main?.startTicks ?? 0,
+    monitorPid: monitor?.pid,
+    monitorStart: monitor?.startTicks,
+    startedAt: Date.now(),
+    ports: endpoint?.ports,
+    networks: endpoint === undefined ? undefined : [endpoint.attachment],
+  };
+  ctx.store.setRun(record.key, run);
+  watchProcess(ctx, { ...record, run });
+}
+
+/** From now on this engine removes the container after its exit, for as long as this process lives. */
+export function superviseRemoval(ctx: NativeContext, key: string, paths: ContainerPaths): void {
+  if (ctx.supervised.has(key)) return;
+  const lock = FileLock.tryAcquire(paths.supervisorLock);
+  if (lock !== undefined) ctx.supervised.set(key, lock);
+}
+
+async function undo(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
+  const main = processFromFile(paths.pidFile);
+  await killAll(ctx, paths, record.facts.spec.cgroupParent, main, 5_000);
+  ctx.supervised.get(record.key)?.release();
+  ctx.supervised.delete(record.key);
+  for (const attach of ctx.pendingAttaches.get(record.key) ?? []) attach.handle.close();
+  ctx.pendingAttaches.delete(record.key);
+  await tearDown(ctx, paths, record.facts.spec.cgroupParent);
+  rmSync(paths.exitFile, { force: true });
+  unmount(paths.merged, MNT_DETACH);
+}
+
+/** A9: the failed start is remembered with Docker's code; a later start is allowed. */
+function recordFailure(ctx: NativeContext, record: ContainerRecord, cause: unknown): BerthError {
+  const reason = isBerthError(cause) ? (cause.fields.reason ?? cause.message) : messageOf(cause);
+  const exitCode = (isBerthError(cause) ? cause.fields.exitCode : undefined) ?? startFailureCode(reason);
+  const { starts, exits } = record.run;
+  ctx.store.updateRun(record.key, () => ({ status: "failed", starts, exits, error: reason, exitCode, finishedAt: Date.now() }));
+  const message = isBerthError(cause, "start_failed") ? cause.message : `cannot start container ${record.name}: ${reason}`;
+  return new BerthError("start_failed", message, { id: record.key, reason, exitCode, cause });
+}

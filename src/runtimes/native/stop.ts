@@ -1,0 +1,88 @@
+import { BerthError } from "../../errors.ts";
+import type { ContainerId } from "../../spec/container-id.ts";
+import { parseSignal } from "../../spec/signals.ts";
+import type { ContainerRecord } from "./container-store.ts";
+import { mustGet, type NativeContext, pathsOf } from "./context.ts";
+import { isRunning, mainProcess, settle } from "./run-state.ts";
+import { killAll, processEnd, signalProcess } from "./tear-down.ts";
+import { waitFor } from "./wait.ts";
+
+const defaultGraceMs = 10_000;
+const killGraceMs = 10_000;
+
+/** Method 5. */
+export async function stopContainer(ctx: NativeContext, id: ContainerId, timeoutMs: number | undefined, stopSignal: string | undefined): Promise<void> {
+  const record = settle(ctx, mustGet(ctx, id));
+  const signal = parseSignal(stopSignal ?? stopSignalOf(ctx, record), { any: true });
+  const graceMs = timeoutMs ?? record.facts.spec.stopGracePeriodMs ?? defaultGraceMs;
+  if (Number.isNaN(graceMs)) throw new BerthError("invalid_spec", "the stop timeout is not a number");
+  // Outside the lock of the container: of two simultaneous stops the shorter deadline wins.
+  if (!isRunning(record)) return;
+  ctx.stopping.add(record.key);
+  try {
+    ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
+    await endRun(ctx, record, signal, graceMs < 0 ? Number.POSITIVE_INFINITY : graceMs);
+  } finally {
+    ctx.stopping.delete(record.key);
+  }
+}
+
+/** Signals the main process, waits, kills what is left, and returns when the exit is recorded. */
+async function endRun(ctx: NativeContext, record: ContainerRecord, signal: number, graceMs: number): Promise<void> {
+  const { id } = record.facts;
+  const main = mainProcess(record.run);
+  const exited = waitFor(ctx, id, "not-running", undefined);
+  if (main !== undefined) {
+    const delivered = graceMs === 0 || signalProcess(main, signal);
+    const patience = delivered ? graceMs : Math.min(graceMs, 2_000);
+    const ended = patience > 0 && (await endedWithin(main, patience));
+    if (!ended) await kill(ctx, record);
+  }
+  await exited;
+}
+
+async function endedWithin(main: { pid: number; startTicks: number }, timeoutMs: number): Promise<boolean> {
+  const deadline = timeoutMs === Number.POSITIVE_INFINITY ? timeoutMs : Date.now() + timeoutMs;
+  for (;;) {
+    const left = deadline - Date.now();
+    if (left <= 0) return false;
+    // In pieces, so that an endless wait does not hold a pool thread for ever.
+    if (await processEnd(main, Math.min(Math.ceil(left), 1_000))) return true;
+  }
+}
+
+async function kill(ctx: NativeContext, record: ContainerRecord): Promise<void> {
+  const gone = await killAll(ctx, pathsOf(ctx, record.facts.id), record.facts.spec.cgroupParent, mainProcess(record.run), killGraceMs);
+  if (!gone) throw new BerthError("timeout", `container ${record.name} does not end on SIGKILL; a process in it is stuck in the kernel`, { timeoutMs: killGraceMs });
+}
+
+export function stopSignalOf(ctx: NativeContext, record: ContainerRecord): string {
+  return record.facts.spec.stopSignal ?? ctx.images.get(record.imageId)?.config.config.stopSignal ?? "SIGTERM";
+}
+
+/** Method 28. */
+export async function killContainer(ctx: NativeContext, id: ContainerId, signal: string | undefined, anySignal: boolean): Promise<void> {
+  const record = settle(ctx, mustGet(ctx, id));
+  const number = parseSignal(signal ?? "SIGKILL", { any: anySignal });
+  const main = mainProcess(record.run);
+  if (!isRunning(record) || main === undefined) throw new BerthError("conflict", `container ${record.name} is not running`);
+  const isStop = number === 9 || number === parseSignal(stopSignalOf(ctx, record), { any: true });
+  if (isStop) ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
+  if (number !== 9) {
+    if (!signalProcess(main, number)) throw new BerthError("conflict", `container ${record.name} is not running`);
+    return;
+  }
+  const exited = waitFor(ctx, id, "not-running", undefined);
+  await kill(ctx, record);
+  await exited;
+}
+
+/** Called under the container's lock before a removal. */
+export async function killForRemoval(ctx: NativeContext, record: ContainerRecord): Promise<void> {
+  const settled = settle(ctx, record);
+  if (!isRunning(settled)) return;
+  const exited = waitFor(ctx, record.facts.id, "not-running", undefined);
+  await kill(ctx, settled);
+  await exited;
+}
+

@@ -1,0 +1,59 @@
+import { BerthError } from "../../errors.ts";
+import { containerIdToString, type ContainerId } from "../../spec/container-id.ts";
+import type { WaitCondition, WaitOutcome } from "../../runtime/types.ts";
+import type { ContainerRecord } from "./container-store.ts";
+import { mustGet, type NativeContext, pathsOf } from "./context.ts";
+import { isRunning, outcomeOf, settle } from "./run-state.ts";
+
+/** The notice comes from inotify; this only catches a monitor that was killed before it could write. */
+const fallbackMs = 2_000;
+
+/**
+ * Waits by the table of contract 2.4. Everything up to the promise runs synchronously: a start issued right after the
+ * call cannot be missed.
+ */
+export function waitFor(ctx: NativeContext, id: ContainerId, condition: WaitCondition, signal: AbortSignal | undefined): Promise<WaitOutcome> {
+  const first = settle(ctx, mustGet(ctx, id));
+  if (condition === "not-running" && !isRunning(first)) return Promise.resolve(outcomeOf(first.run));
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const releases: (() => void)[] = [];
+    const finish = (act: () => void): void => {
+      for (const release of releases.splice(0)) release();
+      act();
+    };
+    let last = first;
+    const check = (): void => {
+      const done = outcomeNow(ctx, first, condition, (record) => {
+        last = record;
+      });
+      if (done === "removed") finish(() => resolve(outcomeOf(last.run)));
+      else if (done !== undefined) finish(() => resolve(done));
+      else if (ctx.closed.aborted) finish(() => reject(new BerthError("aborted", "the runtime was closed while waiting")));
+    };
+    const listen = (target: AbortSignal, run: () => void): void => {
+      target.addEventListener("abort", run);
+      releases.push(() => target.removeEventListener("abort", run));
+    };
+    releases.push(ctx.exits.listen(pathsOf(ctx, id).ociId, check));
+    const timer = setInterval(check, fallbackMs);
+    releases.push(() => clearInterval(timer));
+    listen(ctx.closed, check);
+    if (signal !== undefined) listen(signal, () => finish(() => reject(signal.reason)));
+    check();
+  });
+}
+
+function outcomeNow(
+  ctx: NativeContext,
+  first: ContainerRecord,
+  condition: WaitCondition,
+  see: (record: ContainerRecord) => void,
+): WaitOutcome | "removed" | undefined {
+  const found = ctx.store.get(containerIdToString(first.facts.id));
+  if (found === undefined || found.facts.createdAt !== first.facts.createdAt) return "removed";
+  const record = settle(ctx, found);
+  see(record);
+  if (condition === "removed") return undefined;
+  return record.run.exits > first.run.exits ? outcomeOf(record.run) : undefined;
+}
