@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { containerId } from "../spec/container-id.ts";
-import { assertSignal, assertTail, assertWaitCondition, logEntriesFrom, outcomeFromExit, signalName } from "./derive.ts";
+import { assertSignal, assertTail, assertWaitCondition, logEntriesFrom, outcomeFromExit } from "./derive.ts";
 import type { LogChunk } from "./types.ts";
 
 const id = containerId({ service: "web", replica: 3 });
@@ -94,8 +94,6 @@ describe("assertSignal", () => {
       assert.throws(() => assertSignal(text, { anySignal: true }), { code: "invalid_spec" });
     }
   });
-
-  test("names of 1.7", () => assert.deepEqual([1, 17, 19, 20].map(signalName), ["SIGHUP", "SIGCHLD", "SIGSTOP", "signal_20"]));
 });
 
 test("assertWaitCondition reads the empty text as not-running and refuses unknown ones", () => {

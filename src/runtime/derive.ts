@@ -1,6 +1,7 @@
 /** What follows from other methods: log lists from the log stream, wait outcomes from an exit, signals and conditions from text. */
 import { BerthError } from "../errors.ts";
 import { type ContainerId, containerIdToString } from "../spec/container-id.ts";
+import { parseSignal, signalName, signalOfExitCode } from "../spec/signals.ts";
 import type { LogChunk, LogEntry, WaitCondition, WaitOutcome } from "./types.ts";
 
 const newline = 0x0a;
@@ -70,32 +71,6 @@ function withoutTerminator(parts: readonly Uint8Array[]): string {
   return decoder.decode(only ?? Buffer.concat(parts)).replace(/\r?\n$/, "");
 }
 
-/** Names by number, for the signals contract 1.7 lists; others are `signal_<n>`. */
-const signalNames: Readonly<Record<number, string>> = {
-  1: "SIGHUP",
-  2: "SIGINT",
-  3: "SIGQUIT",
-  4: "SIGILL",
-  5: "SIGTRAP",
-  6: "SIGABRT",
-  7: "SIGBUS",
-  8: "SIGFPE",
-  9: "SIGKILL",
-  10: "SIGUSR1",
-  11: "SIGSEGV",
-  12: "SIGUSR2",
-  13: "SIGPIPE",
-  14: "SIGALRM",
-  15: "SIGTERM",
-  17: "SIGCHLD",
-  18: "SIGCONT",
-  19: "SIGSTOP",
-};
-
-export function signalName(number: number): string {
-  return signalNames[number] ?? `signal_${number}`;
-}
-
 /** What is known about an end. */
 export interface KnownExit {
   /** 0–255, by the shell's convention `128 + n` for a signal. */
@@ -116,25 +91,14 @@ export function outcomeFromExit(exit: KnownExit): WaitOutcome {
   const at = exit.finishedAt === undefined ? {} : { finishedAt: exit.finishedAt };
   const signal = signalOf(exit);
   if (exit.oomKilled === true) return { exitCode: exit.code, reason: "oom_killed", ...at };
-  if (signal !== undefined) return { exitCode: exit.code, reason: "signal", signal: signalName(signal), ...at };
+  if (signal !== undefined) return { exitCode: exit.code, reason: "signal", signal, ...at };
   return { exitCode: exit.code, reason: exit.error === undefined ? "exited" : "runtime_error", ...at };
 }
 
-function signalOf({ code, signal, error }: KnownExit): number | undefined {
-  if (signal !== undefined) return signal ?? undefined;
-  return error === undefined && code > 128 && code <= 192 ? code - 128 : undefined;
+function signalOf({ code, signal, error }: KnownExit): string | undefined {
+  if (typeof signal === "number") return signalName(signal);
+  return signal === undefined && error === undefined ? signalOfExitCode(code) : undefined;
 }
-
-/** The signals `killContainer` takes without `anySignal` (A-3). */
-const killSignals = ["KILL", "TERM", "INT", "HUP", "USR1", "USR2"];
-
-const linuxSignals: readonly string[] =
-  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
-    " ",
-  );
-const signalAliases: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29 };
-const realtimeMin = 34;
-const realtimeMax = 64;
 
 export interface Signal {
   readonly number: number;
@@ -143,41 +107,12 @@ export interface Signal {
 }
 
 /**
- * Reads a signal for `killContainer`: trimmed, case-insensitive, `SIG` optional. Six names; with `anySignal` every Linux
- * name, the numbers 1–64, `RTMIN+n` and `RTMAX-n`. Throws `invalid_spec` for the empty text and anything else.
+ * Reads a signal for `killContainer`: six names in any spelling; with `anySignal` every Linux name and number (A-3).
+ * Throws `invalid_spec` for the empty text and anything else.
  */
 export function assertSignal(text: string, o: { readonly anySignal?: boolean | undefined } = {}): Signal {
-  const name = text.trim().toUpperCase().replace(/^SIG/, "");
-  const number = o.anySignal === true ? anySignalNumber(name) : killSignals.includes(name) ? linuxSignals.indexOf(name) + 1 : undefined;
-  if (number === undefined) {
-    const known = o.anySignal === true ? "a name such as SIGTERM or a number from 1 to 64" : `one of ${killSignals.join(", ")}`;
-    throw new BerthError("invalid_spec", `${JSON.stringify(text)} is not a signal; expected ${known}`);
-  }
-  return { number, name: fullName(number) };
-}
-
-function anySignalNumber(name: string): number | undefined {
-  if (/^\d+$/.test(name)) return inRange(Number(name), 1, realtimeMax);
-  const realtime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
-  if (realtime !== null) {
-    const base = realtime[1] === "MIN" ? realtimeMin : realtimeMax;
-    const offset = Number(realtime[3] ?? 0) * (realtime[2] === "-" ? -1 : 1);
-    return inRange(base + offset, realtimeMin, realtimeMax);
-  }
-  const index = linuxSignals.indexOf(name);
-  return index >= 0 ? index + 1 : signalAliases[name];
-}
-
-function inRange(value: number, min: number, max: number): number | undefined {
-  return value >= min && value <= max ? value : undefined;
-}
-
-function fullName(number: number): string {
-  const name = linuxSignals[number - 1];
-  if (name !== undefined) return `SIG${name}`;
-  // 32 and 33 belong to the C library and have no names.
-  if (number < realtimeMin) return String(number);
-  return number === realtimeMin ? "SIGRTMIN" : `SIGRTMIN+${number - realtimeMin}`;
+  const number = parseSignal(text, { any: o.anySignal });
+  return { number, name: signalName(number) };
 }
 
 const waitConditions: readonly WaitCondition[] = ["not-running", "next-exit", "removed"];
