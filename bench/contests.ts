@@ -1,0 +1,170 @@
+/** Every contest of the bench: what is measured, against whom, how often, and what it must reach. */
+import type { NetworkMode } from "../src/spec/service-spec.ts";
+import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
+import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
+import { pssByName } from "./memory.ts";
+import { berthPull, dockerdPull } from "./pull.ts";
+import type { Stage } from "./stage.ts";
+
+/** One line of the result. */
+export interface Row {
+  readonly name: string;
+  readonly unit: "ms" | "MB";
+  /** What must hold: a bound on berth / peer, or on Berth's own figure. */
+  readonly target: { readonly ratio: number } | { readonly berth: number };
+}
+
+/** Does the work once and answers one figure per row. */
+export type Side = () => Promise<readonly number[]>;
+
+export interface Contest {
+  readonly rows: readonly Row[];
+  readonly peerName: "dockerd" | "crun";
+  readonly rounds: number;
+  /** Rounds before those that count. */
+  readonly warmups: number;
+  prepare(stage: Stage): Promise<{ readonly berth: Side; readonly peer: Side }>;
+}
+
+const none: NetworkMode = { mode: "none" };
+const bridge: NetworkMode = { mode: "default" };
+
+export const contests: readonly Contest[] = [
+  {
+    rows: [{ name: "run.bridge.vs-dockerd", unit: "ms", target: { ratio: 0.25 } }],
+    peerName: "dockerd",
+    rounds: 15,
+    warmups: 2,
+    prepare: async (stage) => runAgainstDockerd(stage, bridge, "bridge"),
+  },
+  {
+    rows: [{ name: "run.none.vs-dockerd", unit: "ms", target: { ratio: 0.25 } }],
+    peerName: "dockerd",
+    rounds: 15,
+    warmups: 2,
+    prepare: async (stage) => runAgainstDockerd(stage, none, "none"),
+  },
+  {
+    rows: [{ name: "run.none.vs-crun", unit: "ms", target: { ratio: 4 } }],
+    peerName: "crun",
+    rounds: 31,
+    warmups: 3,
+    prepare: async (stage) => {
+      const [runtime, image, crun] = [await stage.berth(), await stage.busybox(), await stage.crun()];
+      let count = 0;
+      return { berth: timed(() => berthRun(runtime, image, none)), peer: timed(() => crun.run(`run-${count++}`)) };
+    },
+  },
+  {
+    rows: [{ name: "run.c8.vs-dockerd", unit: "ms", target: { ratio: 0.25 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 1,
+    prepare: async (stage) => {
+      const [runtime, image, engine] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
+      return {
+        berth: timed(() => eightAtATime(40, () => berthRun(runtime, image, bridge))),
+        peer: timed(() => eightAtATime(40, () => dockerRun(engine, image, "bridge"))),
+      };
+    },
+  },
+  {
+    rows: [{ name: "exec.vs-dockerd", unit: "ms", target: { ratio: 0.35 } }],
+    peerName: "dockerd",
+    rounds: 21,
+    warmups: 3,
+    prepare: async (stage) => {
+      const [runtime, image, engine] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
+      const [ours, theirs] = [await berthStartSleeping(runtime, image), await dockerStartSleeping(engine, image)];
+      stage.scope.defer(() => runtime.removeContainer(ours));
+      stage.scope.defer(() => dockerRemove(engine, theirs));
+      return { berth: timed(() => berthExec(runtime, ours)), peer: timed(() => dockerExec(engine, theirs)) };
+    },
+  },
+  {
+    rows: [{ name: "exec.vs-crun", unit: "ms", target: { ratio: 2 } }],
+    peerName: "crun",
+    rounds: 31,
+    warmups: 3,
+    prepare: async (stage) => {
+      const [runtime, image, crun] = [await stage.berth(), await stage.busybox(), await stage.crun()];
+      const ours = await berthStartSleeping(runtime, image);
+      stage.scope.defer(() => runtime.removeContainer(ours));
+      stage.scope.defer(await crun.startSleeping("sleeping"));
+      return { berth: timed(() => berthExec(runtime, ours)), peer: timed(() => crun.exec("sleeping", ["/bin/true"])) };
+    },
+  },
+  {
+    rows: [
+      { name: "pull.vs-dockerd", unit: "ms", target: { ratio: 0.8 } },
+      { name: "pull.rss", unit: "MB", target: { berth: 200 } },
+    ],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: async (stage) => {
+      const image = await stage.pullImage();
+      return { berth: () => berthPull(stage.dir, image), peer: () => dockerdPull(stage.dir, image) };
+    },
+  },
+  {
+    rows: [{ name: "idle.rss", unit: "MB", target: { berth: 4 } }],
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: async (stage) => ({ berth: () => berthIdle(stage), peer: () => dockerdIdle(stage) }),
+  },
+];
+
+async function runAgainstDockerd(stage: Stage, ours: NetworkMode, theirs: string): Promise<{ berth: Side; peer: Side }> {
+  const [runtime, image, engine] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
+  return { berth: timed(() => berthRun(runtime, image, ours)), peer: timed(() => dockerRun(engine, image, theirs)) };
+}
+
+function timed(work: () => Promise<void>): Side {
+  return async () => {
+    const begun = performance.now();
+    await work();
+    return [performance.now() - begun];
+  };
+}
+
+async function eightAtATime(total: number, work: () => Promise<void>): Promise<void> {
+  let left = total;
+  const lane = async () => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+}
+
+const idleContainers = 10;
+
+/** The containers' own processes are the same under both engines and do not count. */
+async function berthIdle(stage: Stage): Promise<readonly number[]> {
+  const [runtime, image] = [await stage.berth(), await stage.busybox()];
+  const before = pssByName("conmon", stage.dir);
+  const ids = await times(idleContainers, () => berthStartSleeping(runtime, image));
+  const figure = perContainer(before, pssByName("conmon", stage.dir));
+  for (const id of ids) await runtime.removeContainer(id);
+  return [figure];
+}
+
+async function dockerdIdle(stage: Stage): Promise<readonly number[]> {
+  const [engine, image] = [await stage.dockerd(), await stage.busybox()];
+  const before = pssByName("containerd-shim", stage.dir);
+  const ids = await times(idleContainers, () => dockerStartSleeping(engine, image));
+  const figure = perContainer(before, pssByName("containerd-shim", stage.dir));
+  for (const id of ids) await dockerRemove(engine, id);
+  return [figure];
+}
+
+function perContainer(before: { count: number; megabytes: number }, after: { count: number; megabytes: number }): number {
+  if (after.count - before.count < idleContainers) throw new Error(`expected ${idleContainers} more monitors, found ${after.count - before.count}`);
+  return (after.megabytes - before.megabytes) / idleContainers;
+}
+
+async function times<T>(count: number, make: () => Promise<T>): Promise<T[]> {
+  const made: T[] = [];
+  for (let i = 0; i < count; i++) made.push(await make());
+  return made;
+}

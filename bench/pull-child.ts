@@ -1,0 +1,9 @@
+/** Pulls one image into an empty store in a process of its own, and prints the milliseconds: `pull-child.ts ROOT RUN IMAGE`. */
+import { openRuntime } from "../src/index.ts";
+
+const [root = "", runDir = "", image = ""] = process.argv.slice(2);
+const runtime = await openRuntime({ backend: "native", root, runDir });
+const begun = performance.now();
+await runtime.pullImageWithPolicy(image, "always");
+process.stdout.write(`${performance.now() - begun}\n`);
+await runtime.close();
