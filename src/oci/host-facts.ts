@@ -25,9 +25,9 @@ export interface HostFacts {
   /** Whether block I/O weights have a file to go to. */
   readonly blkioWeight: boolean;
   /** Own hard limits by the names of `ulimits`; absent = unlimited. They bind a host without CAP_SYS_RESOURCE. */
-  readonly hardLimits: Readonly<Record<string, bigint>>;
+  readonly hardLimits: Readonly<Record<string, number>>;
   /** fs.nr_open: `nofile` cannot exceed it, whoever asks. */
-  readonly maxOpenFiles: bigint;
+  readonly maxOpenFiles: number;
   /** Own score; without CAP_SYS_RESOURCE a child cannot go below it. */
   readonly oomScoreAdj: number;
   /** net.* parameters this kernel knows, of those Berth sets by itself. */
@@ -57,7 +57,7 @@ function readHostFacts(): HostFacts {
     selinux: existsSync("/sys/fs/selinux/enforce"),
     ...(cgroup === 2 ? optionalFilesV2() : optionalFilesV1()),
     hardLimits: parseHardLimits(readText("/proc/self/limits")),
-    maxOpenFiles: BigInt(readText("/proc/sys/fs/nr_open").trim() || "1048576"),
+    maxOpenFiles: Number(readText("/proc/sys/fs/nr_open")) || 1_048_576,
     oomScoreAdj: Number(readText("/proc/self/oom_score_adj")) || 0,
     netSysctls: ["net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range"].filter((name) => existsSync(`/proc/sys/${name.replaceAll(".", "/")}`)),
   };
@@ -96,12 +96,12 @@ const limitNames: Readonly<Record<string, string>> = {
 };
 
 /** Hard limits of `/proc/<pid>/limits`; unlimited ones are left out. */
-export function parseHardLimits(text: string): Readonly<Record<string, bigint>> {
-  const found: Record<string, bigint> = {};
+export function parseHardLimits(text: string): Readonly<Record<string, number>> {
+  const found: Record<string, number> = {};
   for (const line of text.split("\n")) {
     const [, label, hard] = /^(Max .*?)\s{2,}\S+\s+(\S+)/.exec(line) ?? [];
     const name = limitNames[label ?? ""];
-    if (name !== undefined && hard !== undefined && /^\d+$/.test(hard)) found[name] = BigInt(hard);
+    if (name !== undefined && hard !== undefined && /^\d+$/.test(hard)) found[name] = Number(hard);
   }
   return found;
 }

@@ -49,7 +49,8 @@ function depth(path: string): number {
   return path.split("/").length;
 }
 
-function standardMounts(o: MountChoices): readonly OciMount[] {
+/** The file systems every container has, whatever its spec mounts. */
+export function standardMounts(o: Pick<MountChoices, "privileged" | "writableCgroups" | "shm" | "hostIpc">): readonly OciMount[] {
   const sysAccess = o.privileged ? "rw" : "ro";
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
@@ -65,7 +66,7 @@ function standardMounts(o: MountChoices): readonly OciMount[] {
 const hostMqueue: OciMount = { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["rbind", "rprivate", "nosuid", "noexec", "nodev"] };
 
 /** OCI runtimes take this type for both cgroup versions. */
-function cgroupMount(o: MountChoices): OciMount {
+function cgroupMount(o: Pick<MountChoices, "privileged" | "writableCgroups">): OciMount {
   const access = o.privileged || o.writableCgroups ? "rw" : "ro";
   return { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "relatime", access] };
 }

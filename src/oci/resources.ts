@@ -1,7 +1,6 @@
 /** Limits of a spec as the runtime spec's resources, for cgroup v1 and v2 (contract 1.3.5), its ulimits and OOM score. */
 import { BerthError } from "../errors.ts";
-import type { OciCpu, OciMemory, OciResources, OciRlimit } from "../spec/runtime-spec.ts";
-import { rlimitInfinity } from "../spec/runtime-spec.ts";
+import { type OciCpu, type OciLimit, type OciMemory, type OciResources, type OciRlimit, rlimitInfinity } from "../spec/runtime-spec.ts";
 import type { Resources, Ulimit } from "../spec/service-spec.ts";
 import { cpuPeriodUs, cpuQuotaUs } from "../spec/units.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -75,19 +74,24 @@ function swapLimit(limits: Resources, host: HostFacts, warnings: string[]): numb
 export function buildRlimits(ulimits: Readonly<Record<string, Ulimit>>, host: HostFacts, warnings: string[]): readonly OciRlimit[] {
   return Object.entries(ulimits).map(([name, limit]) => {
     const ceiling = rlimitCeiling(name, host);
-    const [soft, hard] = [rlimitValue(limit.soft), rlimitValue(limit.hard)];
+    const [soft, hard] = [numericLimit(limit.soft), numericLimit(limit.hard)];
     if (hard > ceiling) warnings.push(`ulimit ${name} is lowered to ${ceiling}: the engine's own hard limit cannot be exceeded on this host`);
-    return { type: `RLIMIT_${name.toUpperCase()}`, soft: soft < ceiling ? soft : ceiling, hard: hard < ceiling ? hard : ceiling };
+    return { type: `RLIMIT_${name.toUpperCase()}`, soft: ociLimit(Math.min(soft, ceiling)), hard: ociLimit(Math.min(hard, ceiling)) };
   });
 }
 
-function rlimitCeiling(name: string, host: HostFacts): bigint {
-  const own = host.capabilities.includes("CAP_SYS_RESOURCE") ? rlimitInfinity : (host.hardLimits[name] ?? rlimitInfinity);
-  return name === "nofile" && host.maxOpenFiles < own ? host.maxOpenFiles : own;
+function rlimitCeiling(name: string, host: HostFacts): number {
+  const own = host.capabilities.includes("CAP_SYS_RESOURCE") ? undefined : host.hardLimits[name];
+  return Math.min(own ?? Number.POSITIVE_INFINITY, name === "nofile" ? host.maxOpenFiles : Number.POSITIVE_INFINITY);
 }
 
-function rlimitValue(limit: number): bigint {
-  return limit === -1 ? rlimitInfinity : BigInt(limit);
+function numericLimit(limit: number): number {
+  return limit === -1 ? Number.POSITIVE_INFINITY : limit;
+}
+
+/** Also takes what `JSON.parse` makes of a written limit, where infinity has become the nearest double. */
+export function ociLimit(limit: number): OciLimit {
+  return limit >= 2 ** 64 ? rlimitInfinity : limit;
 }
 
 /** Without CAP_SYS_RESOURCE a score below our own would make the OCI runtime fail. */

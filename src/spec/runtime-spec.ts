@@ -41,14 +41,20 @@ export interface OciCapabilities {
   readonly ambient: readonly string[];
 }
 
-/** Limits are unsigned 64-bit; {@link rlimitInfinity} does not fit a number, and so they are bigints. */
 export interface OciRlimit {
   readonly type: string;
-  readonly soft: bigint;
-  readonly hard: bigint;
+  readonly soft: OciLimit;
+  readonly hard: OciLimit;
 }
 
-export const rlimitInfinity: bigint = 2n ** 64n - 1n;
+/** Unsigned 64-bit. The largest of them does not fit a number, and so {@link rlimitInfinity} is raw JSON text. */
+export type OciLimit = number | { readonly rawJSON: string };
+
+// In every Node we support, but not yet in TypeScript's library.
+const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): { readonly rawJSON: string } };
+
+/** "unlimited"; `JSON.stringify` writes it digit by digit. */
+export const rlimitInfinity: OciLimit = rawJSON("18446744073709551615");
 
 export interface OciMount {
   readonly destination: string;
