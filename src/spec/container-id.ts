@@ -40,13 +40,14 @@ export function containerId(fields: { service: string; replica?: number; role?: 
 
 /** The id of a container that belongs to no service: `standalone-<name>`, replica 0. */
 export function standaloneId(name: string): ContainerId {
+  if (name === "") throw new BerthError("invalid_spec", "a container name must not be empty");
   return containerId({ service: `${standalonePrefix}${name}` });
 }
 
 /** The human name a container starts with: what follows `standalone-`, else its backend-native name. */
 export function initialName(id: ContainerId): string {
-  const standalone = id.service.startsWith(standalonePrefix) && id.replica === 0 && isPlain(id);
-  return standalone ? id.service.slice(standalonePrefix.length) : nativeName(id);
+  const name = id.service.startsWith(standalonePrefix) ? id.service.slice(standalonePrefix.length) : "";
+  return name !== "" && id.replica === 0 && isPlain(id) ? name : nativeName(id);
 }
 
 /** `web-rep-3`, or `db-read-2-on-7` when role or node differ from their defaults. */

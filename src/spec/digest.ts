@@ -36,3 +36,9 @@ export function digestHex(digest: Digest): string {
 export function sha256(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;
 }
+
+/** Digest of bytes by the algorithm of another digest, so that the two can be compared. */
+export function digestLike(model: Digest, bytes: Uint8Array): Digest {
+  const algorithm = digestAlgorithm(model);
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}` as Digest;
+}

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { BerthError } from "../errors.ts";
 import { type Digest, tryParseDigest } from "./digest.ts";
 
@@ -16,11 +17,15 @@ const pathComponent = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const pathPattern = new RegExp(`^${pathComponent}(?:/${pathComponent})*$`);
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const hostPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(?::[0-9]+)?$`);
+const hostPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[(?<ipv6>[0-9a-fA-F:.]+)\\])(?::(?<port>[0-9]+))?$`);
+/** Repository, tag and the longest digest; what is longer is not worth a look. */
+const maxLength = 255 + 1 + 128 + 1 + "sha512:".length + 128;
 const dockerHubAliases = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** Reads and normalises `[registry[:port]/]path[:tag][@digest]`. Throws `invalid_spec`. */
 export function parseReference(text: string): Reference {
+  if (text.length > maxLength) throw malformed(`${text.slice(0, 64)}…`, `it is longer than ${maxLength} characters`);
+  if (/^[0-9a-f]{64}$/.test(text)) throw malformed(text, "64 hex digits are an image id, not a name");
   const { name, tag, digest } = splitReference(text.replace(/^https:\/\/index\.docker\.io\/v1\//, "docker.io/"), text);
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
@@ -29,11 +34,17 @@ export function parseReference(text: string): Reference {
   const registry = dockerHubAliases.has(host) ? "docker.io" : host;
   const rest = hasRegistry ? name.slice(slash + 1) : name;
   const path = registry === "docker.io" && !rest.includes("/") ? `library/${rest}` : rest;
-  if (!hostPattern.test(registry)) throw malformed(text, `${JSON.stringify(host)} is not a registry host`);
+  if (!isHost(registry)) throw malformed(text, `${JSON.stringify(host)} is not a registry host`);
   if (!pathPattern.test(path)) throw malformed(text, "the repository must be lower case letters, digits and single separators");
   if (registry.length + path.length + 1 > 255) throw malformed(text, "the repository name is longer than 255 characters");
-  if (!hasRegistry && /^[0-9a-f]{64}$/.test(name)) throw malformed(text, "64 hex digits are an image id, not a name");
   return { registry, path, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
+}
+
+/** `host[:port]` as it may stand before a repository: name, IPv4 or bracketed IPv6. */
+export function isHost(text: string): boolean {
+  const parts = hostPattern.exec(text)?.groups;
+  if (parts === undefined) return false;
+  return (parts["ipv6"] === undefined || isIPv6(parts["ipv6"])) && Number(parts["port"] ?? "0") <= 65_535;
 }
 
 function splitReference(text: string, original: string): { name: string; tag: string | undefined; digest: Digest | undefined } {
@@ -59,9 +70,19 @@ export function repositoryName(reference: Reference): string {
   return `${reference.registry}/${reference.path}`;
 }
 
-/** As people write it: without `docker.io/` and `library/`. Takes a canonical string. */
+/** As people write it: without `docker.io/` and `library/` where the rest still means the same. Takes a canonical string. */
 export function familiarName(canonical: string): string {
-  return canonical.replace(/^docker\.io\/(?:library\/)?/, "");
+  const short = canonical.replace(/^docker\.io\/(?:library\/(?!.*\/))?/, "");
+  return meansTheSame(short, canonical) ? short : canonical;
+}
+
+/** Not so for `docker.io/localhost/x`, whose short form would name another registry. */
+function meansTheSame(short: string, canonical: string): boolean {
+  try {
+    return canonicalReference(parseReference(short)) === canonicalReference(parseReference(canonical));
+  } catch {
+    return false;
+  }
 }
 
 function malformed(text: string, why: string): BerthError {
