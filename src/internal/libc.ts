@@ -51,6 +51,23 @@ export function call(declaration: string, subject: string, ...args: readonly unk
   return result;
 }
 
+const inFlight = new Set<readonly unknown[]>();
+
+/** As {@link call}, on a pool thread: for the few calls that keep the kernel busy for milliseconds. */
+export function callInBackground(declaration: string, subject: string, ...args: readonly unknown[]): Promise<number> {
+  const name = /(\w+)\s*\(/.exec(declaration)?.[1] ?? declaration;
+  // Buffers among the arguments must outlive the call.
+  inFlight.add(args);
+  return new Promise((resolve, reject) => {
+    libc.func(declaration).async(...args, (error: unknown, result: number) => {
+      inFlight.delete(args);
+      if (error) reject(error);
+      else if (result === -1) reject(new ErrnoError(name, koffi.errno(), subject));
+      else resolve(result);
+    });
+  });
+}
+
 export const MS = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, REMOUNT: 32, BIND: 4096, REC: 16384, PRIVATE: 1 << 18, SLAVE: 1 << 19 } as const;
 export const MNT_DETACH = 2;
 export const CLONE = { NEWNS: 0x20000, FS: 0x200, NEWNET: 0x40000000 } as const;
@@ -114,7 +131,7 @@ export function lsetxattr(path: string, name: string, value: Uint8Array): void {
 export function lgetxattr(path: string, name: string): Uint8Array | undefined {
   const buffer = new Uint8Array(65536);
   try {
-    const length = call("ssize_t lgetxattr(const char *path, const char *name, _Out_ void *value, size_t size)", path, path, name, buffer, buffer.length);
+    const length = call("long lgetxattr(const char *path, const char *name, _Out_ void *value, size_t size)", path, path, name, buffer, buffer.length);
     return buffer.slice(0, length);
   } catch (error) {
     if (errnoCode(error) === "ENODATA" || errnoCode(error) === "ENOTSUP" || errnoCode(error) === "EOPNOTSUPP") return undefined;

@@ -1,0 +1,56 @@
+/** Text of `/etc/resolv.conf` (contract 1.3.2, resolv.conf(5)). */
+import { readFileSync } from "node:fs";
+import { isIP, isIPv4 } from "node:net";
+import { BerthError } from "../errors.ts";
+import { errnoCode } from "../internal/libc.ts";
+
+const fallbackServers = ["8.8.8.8", "8.8.4.4"];
+/** resolv.conf(5), MAXNS: a resolver reads no more. */
+const mostServers = 3;
+const systemdStub = "127.0.0.53";
+
+export interface ResolvConfOptions {
+  /** Servers the user named; they come first. */
+  readonly dns: readonly string[];
+  /** Text of the host's file, see {@link readHostResolvConf}. */
+  readonly hostResolvConf: string;
+  /** `true` when the container shares the host's network: the host's file is right as it is and `dns` is ignored. */
+  readonly hostNetwork?: boolean | undefined;
+}
+
+/**
+ * The user's servers, then those of the host that a namespace of its own can reach: not its loopback, and only IPv4. With
+ * none at all, public ones, as Docker does. Search domains and options are the host's. Throws `invalid_spec` for a server
+ * that is no address.
+ */
+export function resolvConf(o: ResolvConfOptions): string {
+  if (o.hostNetwork) return o.hostResolvConf;
+  const wrong = o.dns.find((server) => isIP(server) === 0);
+  if (wrong !== undefined) throw new BerthError("invalid_spec", `dns server ${JSON.stringify(wrong)} is not an IP address`);
+  const lines = o.hostResolvConf.split("\n").map((line) => line.trim());
+  const fromHost = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []).filter(reachable);
+  const servers = [...new Set([...o.dns, ...fromHost])].slice(0, Math.max(mostServers, o.dns.length));
+  const settings = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
+  return [...(servers.length > 0 ? servers : fallbackServers).map((server) => `nameserver ${server}`), ...settings, ""].join("\n");
+}
+
+/** The host's servers, looked up behind systemd-resolved's stub where that is all the host's file names. Empty without a file. */
+export function readHostResolvConf(): string {
+  const text = readOrEmpty("/etc/resolv.conf");
+  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  const onlyStub = servers.length > 0 && servers.every((server) => server === systemdStub);
+  return (onlyStub && readOrEmpty("/run/systemd/resolve/resolv.conf")) || text;
+}
+
+function reachable(server: string): boolean {
+  return isIPv4(server) && !server.startsWith("127.");
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return "";
+    throw error;
+  }
+}
