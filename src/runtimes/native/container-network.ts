@@ -1,8 +1,9 @@
 /** A container's network mode turned into a namespace, an endpoint and the three files below /etc. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { BerthError } from "../../errors.ts";
-import { hostnameFile, hostsFile, resolvConf } from "../../network/files.ts";
+import { hostnameFile, hostsFile } from "../../network/hosts-file.ts";
 import { defaultNetwork } from "../../network/names.ts";
+import { readHostResolvConf, resolvConf } from "../../network/resolv-conf.ts";
 import type { Endpoint } from "../../network/types.ts";
 import { parseContainerId, standaloneId } from "../../spec/container-id.ts";
 import type { NetworkMode } from "../../spec/service-spec.ts";
@@ -78,26 +79,15 @@ export function findContainer(ctx: NativeContext, reference: string): ContainerR
 
 function writeFiles(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
   const { spec, hostname } = record.facts;
-  const isHost = spec.networkMode.mode === "host";
-  const hosts = isHost
-    ? readFileSync("/etc/hosts", "utf8") + spec.extraHosts.map((entry) => extraHostLine(entry, "127.0.0.1")).join("")
-    : hostsFile({ hostname, ip: endpoint?.ipv4, extraHosts: spec.extraHosts, gateway: endpoint?.gateway });
+  const hostNetwork = spec.networkMode.mode === "host";
+  const hosts = hostsFile({
+    hostname,
+    ip: endpoint?.ipv4,
+    extraHosts: spec.extraHosts,
+    gateway: hostNetwork ? "127.0.0.1" : endpoint?.gateway,
+    base: hostNetwork ? readFileSync("/etc/hosts", "utf8") : undefined,
+  });
   writeFileSync(paths.hosts, hosts, { mode: 0o644 });
-  writeFileSync(paths.hostnameFile, hostnameFile(isHost ? ctx.host.hostname : hostname), { mode: 0o644 });
-  const hostResolvConf = readTextOr("/etc/resolv.conf", "");
-  writeFileSync(paths.resolvConf, isHost ? hostResolvConf : resolvConf({ dns: spec.dns, hostResolvConf }), { mode: 0o644 });
-}
-
-function extraHostLine(entry: string, gateway: string): string {
-  const colon = entry.indexOf(":");
-  const address = entry.slice(colon + 1);
-  return `${address === "host-gateway" ? gateway : address}\t${entry.slice(0, colon)}\n`;
-}
-
-function readTextOr(path: string, fallback: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return fallback;
-  }
+  writeFileSync(paths.hostnameFile, hostnameFile(hostname), { mode: 0o644 });
+  writeFileSync(paths.resolvConf, resolvConf({ dns: spec.dns, hostResolvConf: readHostResolvConf(), hostNetwork }), { mode: 0o644 });
 }

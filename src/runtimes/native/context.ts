@@ -4,7 +4,7 @@ import type { PidFd } from "../../internal/process-identity.ts";
 import { BerthError } from "../../errors.ts";
 import { type ContainerId, containerIdToString, hexId } from "../../spec/container-id.ts";
 import type { ImageStore } from "../../images/image-store.ts";
-import type { NetworkStack } from "../../network/network-stack.ts";
+import type { NetworkStack } from "../../network/stack.ts";
 import type { HostFacts } from "../../oci/host-facts.ts";
 import type { OciRuntime } from "../../oci/runtime-command.ts";
 import type { PendingAttach } from "./attach.ts";
@@ -52,6 +52,10 @@ export function pathsOf(ctx: NativeContext, id: ContainerId): ContainerPaths {
 export function notFound(id: ContainerId): BerthError {
   const key = containerIdToString(id);
   return new BerthError("not_found", `no such container: ${key}`, { container: key, reason: "no such container" });
+}
+
+export function imageNotFound(reference: string): BerthError {
+  return new BerthError("not_found", `no such image: ${reference}; pull it first`, { container: reference, image: reference, reason: "no such image" });
 }
 
 export function mustGet(ctx: NativeContext, id: ContainerId): ContainerRecord {

@@ -1,11 +1,10 @@
 /** Methods 1, 2, 24, 25 and 30 on the image store. */
-import { imageNotFound } from "../../images/image-store.ts";
 import type { PullOptions } from "../../runtime/runtime.ts";
 import type { ImageInfo, ImageInspectInfo, PullProgress, RegistryAuth } from "../../runtime/types.ts";
 import { toOciPlatform } from "../../spec/platform.ts";
 import { canonicalReference, parseReference } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
-import type { NativeContext } from "./context.ts";
+import { imageNotFound, type NativeContext } from "./context.ts";
 
 export async function pullImage(ctx: NativeContext, image: string, policy: PullPolicy, auth: RegistryAuth | undefined, o: PullOptions): Promise<void> {
   await ctx.images.pull(parseReference(image), {

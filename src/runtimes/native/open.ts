@@ -1,14 +1,13 @@
 /** Opens the native backend on a state directory. Any number of processes may have the same one open. */
 import { randomUUID } from "node:crypto";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { BerthError } from "../../errors.ts";
 import { imagesSchema, openImageStore } from "../../images/image-store.ts";
-import { childEnvironment } from "../../internal/spawn.ts";
 import { KeyedLock } from "../../internal/keyed-lock.ts";
-import { networkSchema, openNetworkStack } from "../../network/network-stack.ts";
-import { readHostFacts } from "../../oci/host-facts.ts";
-import { findOciRuntime } from "../../oci/probe.ts";
+import { networkSchema } from "../../network/records.ts";
+import { openNetworkStack } from "../../network/stack.ts";
+import { hostFacts } from "../../oci/host-facts.ts";
+import { findOciRuntime, findProgram } from "../../oci/probe.ts";
 import { createRegistryClient, registryConfigFromEnvironment } from "../../registry/client.ts";
 import type { RuntimeInfo } from "../../runtime/runtime.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
@@ -51,7 +50,8 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const root = o.root ?? defaultRoot;
   const paths = layout(root, o.runDir ?? (root === defaultRoot ? defaultRunDir : join(root, "run")));
   makeLayout(paths);
-  const conmon = findProgram("conmon", "apt-get install conmon");
+  const conmon = findProgram("conmon");
+  if (conmon === undefined) throw new BerthError("configuration", "conmon is not installed; install it (Debian: apt install conmon)");
   const found = await findOciRuntime({ preferred: o.ociRuntime, cacheFile: join(paths.run, "oci-runtime.json"), root: paths.oci });
   const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, containersSchema]);
   const uuid = engineUuid(db);
@@ -69,7 +69,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     locks: new KeyedLock(),
     oci: found.runtime,
     conmon,
-    host: readHostFacts(),
+    host: hostFacts(),
     processes: new Map(),
     stopping: new Set(),
     removing: new Set(),
@@ -134,19 +134,6 @@ async function closeAll(ctx: NativeContext, closed: AbortController, release: ()
 function engineUuid(db: Database): string {
   db.prepare("insert or ignore into engine (key, value) values ('uuid', ?)").run(randomUUID());
   return String(db.prepare("select value from engine where key = 'uuid'").get()?.value);
-}
-
-function findProgram(name: string, remedy: string): string {
-  for (const directory of (childEnvironment.PATH ?? "").split(delimiter)) {
-    const path = join(directory, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // The next directory may have it.
-    }
-  }
-  throw new BerthError("configuration", `${name} is not installed; ${remedy}`);
 }
 
 function exitHandler(root: string, run: string, oci: string): readonly string[] {

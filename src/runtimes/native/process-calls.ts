@@ -8,7 +8,7 @@ import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../
 import type { ContainerId } from "../../spec/container-id.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
-import { readBundleProcess } from "./bundle.ts";
+import { readBundle } from "./bundle.ts";
 import { isRunning, settle } from "./run-state.ts";
 
 const outputOnly = { tty: false, attachStdin: false, attachStdout: true, attachStderr: true } as const;
@@ -44,7 +44,7 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
   if (!isRunning(record) || pid === undefined) throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
   const paths = pathsOf(ctx, id);
   const process = buildExecProcess({
-    container: readBundleProcess(paths),
+    container: readBundle(paths).process,
     rootfs: `/proc/${pid}/root`,
     command: o.command,
     env: o.env,

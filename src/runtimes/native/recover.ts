@@ -16,7 +16,17 @@ export async function recover(ctx: NativeContext): Promise<void> {
   const records = ctx.store.list();
   for (const record of records) await recoverContainer(ctx, record);
   await removeStrayDirectories(ctx, records);
+  ctx.network.detachLeftovers({ has: (key) => mayHoldNetwork(ctx, key) });
   ctx.volumes.removeStaging();
+}
+
+/** A running container, or one that another process is just starting. */
+function mayHoldNetwork(ctx: NativeContext, key: string): boolean {
+  const record = ctx.store.get(key);
+  if (record === undefined) return false;
+  if (isRunning(record)) return true;
+  using lock = FileLock.tryAcquire(pathsOf(ctx, record.facts.id).lock);
+  return lock === undefined;
 }
 
 async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Promise<void> {

@@ -5,7 +5,7 @@ import { FileLock } from "../../internal/file-lock.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { identifyProcess } from "../../internal/process-identity.ts";
 import { runToEnd } from "../../internal/spawn.ts";
-import type { Endpoint } from "../../network/network-stack.ts";
+import type { Endpoint } from "../../network/types.ts";
 import { conmonArgs } from "../../oci/conmon.ts";
 import { startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
@@ -116,7 +116,10 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
     monitorStart: monitor?.startTicks,
     startedAt: Date.now(),
     ports: endpoint?.ports,
-    networks: endpoint === undefined ? undefined : [endpoint.attachment],
+    networks:
+      endpoint === undefined
+        ? undefined
+        : [{ network: endpoint.network, aliases: [], ipv4: endpoint.ipv4, macAddress: endpoint.macAddress, gateway: endpoint.gateway }],
   };
   ctx.store.setRun(record.key, run);
   watchProcess(ctx, { ...record, run });

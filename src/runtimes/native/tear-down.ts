@@ -25,10 +25,11 @@ export function tearDownRun(ctx: NativeContext, record: ContainerRecord): Promis
 
 export async function tearDown(ctx: NativeContext, paths: ContainerPaths, cgroupParent: string | undefined): Promise<void> {
   const monitor = processFromFile(paths.monitorPidFile);
-  ctx.network.release(paths.key);
+  const released = ctx.network.release(paths.key);
   unmount(paths.merged, MNT_DETACH);
   if (monitor !== undefined && !ctx.isExitHandler) await processEnd(monitor, monitorGraceMs);
   await deleteOciContainer(ctx, paths, cgroupParent);
+  await released;
   rmSync(paths.bundle, { recursive: true, force: true });
 }
 
