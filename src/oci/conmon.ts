@@ -1,7 +1,7 @@
 /** Command line of conmon, the parent of a container's main process, and what it answers (DESIGN section 2). */
 import { BerthError } from "../errors.ts";
 import { isRecord } from "../spec/descriptor.ts";
-import { globalArgs, type OciRuntime } from "./runtime-command.ts";
+import { failureMessage, globalArgs, type OciRuntime } from "./runtime-command.ts";
 
 export interface ConmonOptions {
   /** Id of the OCI container. */
@@ -75,6 +75,6 @@ export function parseSyncPipe(text: string): SyncPipeAnswer {
   // Newer API versions of conmon call the number "data".
   const number = value["pid"] ?? value["data"];
   if (typeof number === "number" && number > 0) return { pid: number };
-  const message = typeof value["message"] === "string" ? value["message"].trim() : "";
+  const message = typeof value["message"] === "string" ? failureMessage(value["message"]) : "";
   return { message: message || `the OCI runtime failed${typeof number === "number" ? ` with ${number}` : ""}` };
 }

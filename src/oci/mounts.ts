@@ -13,8 +13,6 @@ export interface MountChoices {
   readonly readOnlyRoot: boolean;
   /** `bind` shares the memory of the host or of another container; `none` leaves /dev/shm out. */
   readonly shm: { readonly kind: "tmpfs" } | { readonly kind: "bind"; readonly source: string } | { readonly kind: "none" };
-  /** The container shares the host's IPC namespace and so its queues. */
-  readonly hostIpc: boolean;
   readonly files: EngineFiles;
   /** Host path of the init to show at {@link initTarget}. */
   readonly init?: string | undefined;
@@ -50,7 +48,7 @@ function depth(path: string): number {
 }
 
 /** The file systems every container has, whatever its spec mounts. */
-export function standardMounts(o: Pick<MountChoices, "privileged" | "writableCgroups" | "shm" | "hostIpc">): readonly OciMount[] {
+export function standardMounts(o: Pick<MountChoices, "privileged" | "writableCgroups" | "shm">): readonly OciMount[] {
   const sysAccess = o.privileged ? "rw" : "ro";
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
@@ -60,10 +58,8 @@ export function standardMounts(o: Pick<MountChoices, "privileged" | "writableCgr
     cgroupMount(o),
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     ...shmMount(o.shm),
-  ].map((mount) => (mount.destination === "/dev/mqueue" && o.hostIpc ? hostMqueue : mount));
+  ];
 }
-
-const hostMqueue: OciMount = { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["rbind", "rprivate", "nosuid", "noexec", "nodev"] };
 
 /** OCI runtimes take this type for both cgroup versions. */
 function cgroupMount(o: Pick<MountChoices, "privileged" | "writableCgroups">): OciMount {

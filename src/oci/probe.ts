@@ -106,7 +106,7 @@ function writeProbeBundle(directory: string, id: string): void {
       rlimits: [{ type: "RLIMIT_CORE", soft: 0, hard: rlimitInfinity }],
     },
     mounts: [
-      ...standardMounts({ privileged: false, writableCgroups: false, shm: { kind: "tmpfs" }, hostIpc: false }),
+      ...standardMounts({ privileged: false, writableCgroups: false, shm: { kind: "tmpfs" } }),
       ...programs.map((path) => ({ destination: path, type: "bind", source: path, options: ["rbind", "ro"] })),
     ],
     linux: {

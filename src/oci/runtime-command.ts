@@ -106,23 +106,52 @@ export function parseRuntimeVersion(stdout: string): string {
   return /\d+\.\d+[^\s,]*/.exec(stdout)?.[0] ?? stdout.split("\n", 1)[0]?.trim() ?? "";
 }
 
+/** What the OCI runtime complained of, without the time and level that its text or JSON log format puts around it. */
+export function failureMessage(stderr: string): string {
+  const text = stderr.trim();
+  const logged = text.startsWith("{")
+    ? text.split("\n").flatMap(messageOfLogLine)
+    : [...text.matchAll(/\blevel=(?:error|fatal)\b.*?\bmsg=("(?:[^"\\]|\\.)*")/g)].map((match) => unquote(match[1] ?? ""));
+  return logged.length > 0 ? logged.join("; ") : text;
+}
+
+function messageOfLogLine(line: string): readonly string[] {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return isRecord(entry) && entry["level"] === "error" && typeof entry["msg"] === "string" ? [entry["msg"]] : [];
+  } catch {
+    return [];
+  }
+}
+
+function unquote(literal: string): string {
+  try {
+    return String(JSON.parse(literal));
+  } catch {
+    // Go quotes a few characters in ways JSON does not know.
+    return literal.slice(1, -1);
+  }
+}
+
 const notFoundPatterns: readonly RegExp[] = [
   /executable file .*not found/i,
   /\bexec: ".*?": (?:stat .*?: )?(?:no such file or directory|not a directory)/i,
-  /\bexec .*?: no such file or directory/i,
+  /\bexec (?:container process .*|\S+): no such file or directory/i,
+  /\bexec: no such file or directory/i,
   /open executable: (?:no such file|not a directory|too many levels)/i,
   /chdir .*no such file or directory/i,
 ];
 const notExecutablePatterns: readonly RegExp[] = [
   /open executable:/i,
-  /\bexec: ".*?": (?:stat .*?: )?(?:permission denied|is a directory|exec format error)/i,
-  /\bexec .*?: (?:permission denied|exec format error|operation not permitted|is a directory)/i,
+  /\bexec: ".*?": (?:stat .*?: )?(?:permission denied|is a directory|operation not permitted)/i,
+  /\bexec (?:container process .*|\S+): (?:permission denied|operation not permitted|is a directory)/i,
   /exec format error/i,
   /chdir .*(?:permission denied|not a directory)/i,
 ];
 
-/** Exit code of a start that failed, from what crun or runc said: 127 not found, 126 not executable, 128 anything else (contract A-9). */
+/** Exit code of a start or exec that failed, from what crun or runc said: 127 not found, 126 not executable, 128 anything else (contract A-9, A-13). */
 export function startFailureCode(stderr: string): 126 | 127 | 128 {
-  if (notFoundPatterns.some((pattern) => pattern.test(stderr))) return 127;
-  return notExecutablePatterns.some((pattern) => pattern.test(stderr)) ? 126 : 128;
+  const message = failureMessage(stderr);
+  if (notFoundPatterns.some((pattern) => pattern.test(message))) return 127;
+  return notExecutablePatterns.some((pattern) => pattern.test(message)) ? 126 : 128;
 }

@@ -168,7 +168,6 @@ function mountChoices(input: RuntimeSpecInput, security: SecurityOptions): Mount
     writableCgroups: security.writableCgroups,
     readOnlyRoot: spec.readOnlyRootFs,
     shm: sharedMemory(input),
-    hostIpc: input.ipc.kind === "host",
     files: input.files,
     init: spec.initContainer ? input.initPath : undefined,
     mounts: input.mounts,
