@@ -85,7 +85,18 @@ const defaultRules: readonly OciDeviceRule[] = [
   { allow: true, type: "c", access: "m" },
   { allow: true, type: "b", access: "m" },
   // null, zero, full, tty, random, urandom, console, ptmx, pts
-  ...([[1, 3], [1, 5], [1, 7], [5, 0], [1, 8], [1, 9], [5, 1], [5, 2]] as const).map(([first, second]) => rule(first, second)),
+  ...(
+    [
+      [1, 3],
+      [1, 5],
+      [1, 7],
+      [5, 0],
+      [1, 8],
+      [1, 9],
+      [5, 1],
+      [5, 2],
+    ] as const
+  ).map(([first, second]) => rule(first, second)),
   { allow: true, type: "c", major: 136, access: "rwm" },
 ];
 
@@ -104,9 +115,18 @@ export function deviceRules(devices: readonly HostDevice[], privileged: boolean)
 
 /** OCI runtimes make these themselves and some refuse them in the list. */
 const madeByRuntime: ReadonlySet<string> = new Set([
-  "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx",
+  "/dev/null",
+  "/dev/zero",
+  "/dev/full",
+  "/dev/random",
+  "/dev/urandom",
+  "/dev/tty",
+  "/dev/console",
+  "/dev/ptmx",
 ]);
 
+/** One node per path; a device of the spec takes the place of the host's own in a privileged container. */
 export function deviceNodes(devices: readonly HostDevice[]): readonly OciDevice[] {
-  return devices.filter((device) => !madeByRuntime.has(device.path)).map(({ access: _access, ...node }) => node);
+  const byPath = new Map(devices.map(({ access: _access, ...node }) => [node.path, node]));
+  return [...byPath.values()].filter((node) => !madeByRuntime.has(node.path));
 }

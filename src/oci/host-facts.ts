@@ -89,10 +89,22 @@ function optionalFilesV2(): Pick<HostFacts, "swapAccounting" | "blkioWeight"> {
 }
 
 const limitNames: Readonly<Record<string, string>> = {
-  "Max cpu time": "cpu", "Max file size": "fsize", "Max data size": "data", "Max stack size": "stack", "Max core file size": "core",
-  "Max resident set": "rss", "Max processes": "nproc", "Max open files": "nofile", "Max locked memory": "memlock",
-  "Max address space": "as", "Max file locks": "locks", "Max pending signals": "sigpending", "Max msgqueue size": "msgqueue",
-  "Max nice priority": "nice", "Max realtime priority": "rtprio", "Max realtime timeout": "rttime",
+  "Max cpu time": "cpu",
+  "Max file size": "fsize",
+  "Max data size": "data",
+  "Max stack size": "stack",
+  "Max core file size": "core",
+  "Max resident set": "rss",
+  "Max processes": "nproc",
+  "Max open files": "nofile",
+  "Max locked memory": "memlock",
+  "Max address space": "as",
+  "Max file locks": "locks",
+  "Max pending signals": "sigpending",
+  "Max msgqueue size": "msgqueue",
+  "Max nice priority": "nice",
+  "Max realtime priority": "rtprio",
+  "Max realtime timeout": "rttime",
 };
 
 /** Hard limits of `/proc/<pid>/limits`; unlimited ones are left out. */

@@ -22,7 +22,8 @@ test("facts of this host", () => {
 });
 
 test("hard limits, unlimited ones left out", () => {
-  const text = "Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            unlimited            seconds   \nMax open files            1024                 20000                files     \nMax locked memory         8388608              8388608              bytes     \n";
+  const text =
+    "Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            unlimited            seconds   \nMax open files            1024                 20000                files     \nMax locked memory         8388608              8388608              bytes     \n";
   assert.deepEqual(parseHardLimits(text), { nofile: 20_000, memlock: 8_388_608 });
 });
 
@@ -37,7 +38,10 @@ describe("devices", () => {
   test("a directory means every device below it", () => {
     const found = findDevices([{ path: directory, containerPath: "/dev/x", read: true, write: false, mknod: true }]);
     const brief = found.map(({ path, type, major, minor, access }) => [path, type, major, minor, access]);
-    assert.deepEqual(brief.sort(), [["/dev/x/a", "c", 1, 3, "rm"], ["/dev/x/sub/b", "b", 7, 300, "rm"]]);
+    assert.deepEqual(brief.sort(), [
+      ["/dev/x/a", "c", 1, 3, "rm"],
+      ["/dev/x/sub/b", "b", 7, 300, "rm"],
+    ]);
   });
   test("one device, through a link", () => {
     const [device] = findDevices([{ path: join(directory, "link"), read: true, write: true, mknod: false }]);
@@ -45,13 +49,19 @@ describe("devices", () => {
   });
   test("missing ones and files are refused", () => {
     for (const path of ["/dev/no-such-device", join(directory, "file")]) {
-      assert.throws(() => findDevices([{ path }]), (error) => isBerthError(error, "invalid_spec") && error.message.includes(path));
+      assert.throws(
+        () => findDevices([{ path }]),
+        (error) => isBerthError(error, "invalid_spec") && error.message.includes(path),
+      );
     }
   });
   test("all of the host's, without terminals of its session", () => {
     const paths = allHostDevices().map((device) => device.path);
     assert.ok(paths.includes("/dev/null"));
-    assert.equal(paths.some((path) => path.startsWith("/dev/pts") || path === "/dev/console"), false);
+    assert.equal(
+      paths.some((path) => path.startsWith("/dev/pts") || path === "/dev/console"),
+      false,
+    );
   });
 });
 
@@ -65,7 +75,10 @@ describe("init", () => {
   });
   test("none is a configuration error with the remedy", () => {
     assert.equal(findInit(["/no/such/init", "/usr/bin/busybox"]), "/usr/bin/busybox");
-    assert.throws(() => findInit([]), (error) => isBerthError(error, "configuration") && /apt install catatonit/.test(error.message));
+    assert.throws(
+      () => findInit([]),
+      (error) => isBerthError(error, "configuration") && /apt install catatonit/.test(error.message),
+    );
   });
 });
 
@@ -82,7 +95,10 @@ describe("choice of an OCI runtime", () => {
     for (let round = 0; round < 2; round++) {
       await assert.rejects(findOciRuntime(options), (error) => isBerthError(error, "configuration") && /broken on purpose/.test(error.message));
     }
-    await assert.rejects(findOciRuntime({ ...options, preferred: "no-such-runtime" }), (error) => isBerthError(error, "configuration") && /not installed/.test(error.message));
+    await assert.rejects(
+      findOciRuntime({ ...options, preferred: "no-such-runtime" }),
+      (error) => isBerthError(error, "configuration") && /not installed/.test(error.message),
+    );
   });
   test("remedy for controllers left to v2", () => {
     assert.equal(cgroupRemedy("\n"), undefined);
@@ -92,9 +108,21 @@ describe("choice of an OCI runtime", () => {
 
 test("a bundle directory is private", () => {
   const directory = join(base, "bundle");
-  const process = { terminal: false, user: { uid: 0, gid: 0, additionalGids: [] }, args: ["x"], env: [], cwd: "/", capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] }, rlimits: [], noNewPrivileges: false };
+  const process = {
+    terminal: false,
+    user: { uid: 0, gid: 0, additionalGids: [] },
+    args: ["x"],
+    env: [],
+    cwd: "/",
+    capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+    rlimits: [],
+    noNewPrivileges: false,
+  };
   const linux = { namespaces: [], cgroupsPath: "/x", resources: { devices: [] }, devices: [], sysctl: {}, maskedPaths: [], readonlyPaths: [] };
   writeBundle(directory, { ociVersion: "1.0.2", root: { path: "/", readonly: false }, process, mounts: [], linux });
-  assert.deepEqual([directory, join(directory, "config.json")].map((path) => statSync(path).mode & 0o777), [0o700, 0o600]);
+  assert.deepEqual(
+    [directory, join(directory, "config.json")].map((path) => statSync(path).mode & 0o777),
+    [0o700, 0o600],
+  );
   assert.deepEqual(JSON.parse(readFileSync(join(directory, "config.json"), "utf8")).process.args, ["x"]);
 });

@@ -37,7 +37,9 @@ export const initTarget = "/dev/berth-init";
 export function buildMounts(choices: MountChoices): readonly OciMount[] {
   const own = choices.mounts.map(ownMount);
   const targets = own.map((mount) => mount.destination);
-  const standard = standardMounts(choices).filter(({ destination }) => !targets.some((target) => destination === target || destination.startsWith(`${target}/`)));
+  const standard = standardMounts(choices).filter(
+    ({ destination }) => !targets.some((target) => destination === target || destination.startsWith(`${target}/`)),
+  );
   const files = fileMounts(choices.files, choices.readOnlyRoot).filter(({ destination }) => !targets.includes(destination));
   const init = choices.init === undefined ? [] : [fileMount(choices.init, initTarget, ["ro"])];
   return [...standard, ...[...own, ...files, ...init].sort((a, b) => depth(a.destination) - depth(b.destination))];
@@ -76,7 +78,9 @@ function shmMount(shm: MountChoices["shm"]): readonly OciMount[] {
 function fileMounts(files: EngineFiles, readOnly: boolean): readonly OciMount[] {
   const access = readOnly ? ["ro"] : [];
   const wanted: readonly (readonly [string | undefined, string])[] = [
-    [files.hosts, "/etc/hosts"], [files.hostname, "/etc/hostname"], [files.resolvConf, "/etc/resolv.conf"],
+    [files.hosts, "/etc/hosts"],
+    [files.hostname, "/etc/hostname"],
+    [files.resolvConf, "/etc/resolv.conf"],
   ];
   return wanted.flatMap(([source, destination]) => (source === undefined ? [] : [fileMount(source, destination, access)]));
 }

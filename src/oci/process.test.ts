@@ -19,9 +19,15 @@ describe("argv", () => {
   for (const [command, argv] of cases) test(JSON.stringify(command), () => assert.deepEqual(resolveArgv(command, image), argv));
   test("nothing left is refused, never a shell", () => {
     for (const command of [{ entrypoint: [] }, { entrypoint: [""] }]) {
-      assert.throws(() => resolveArgv(command, image), (error) => isBerthError(error, "invalid_spec") && /no command/.test(error.message));
+      assert.throws(
+        () => resolveArgv(command, image),
+        (error) => isBerthError(error, "invalid_spec") && /no command/.test(error.message),
+      );
     }
-    assert.throws(() => resolveArgv({}, { entrypoint: [], cmd: [] }), (error) => isBerthError(error, "invalid_spec"));
+    assert.throws(
+      () => resolveArgv({}, { entrypoint: [], cmd: [] }),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
   });
 });
 
@@ -35,7 +41,13 @@ describe("environment", () => {
   const base = { image: [], hostname: "h", home: "/root", tty: false, spec: {} };
   test("defaults", () => assert.deepEqual(buildEnvironment(base), [`PATH=${defaultPath}`, "HOSTNAME=h", "HOME=/root"]));
   test("the image fills over defaults, the spec over the image, the engine over all", () => {
-    const env = buildEnvironment({ ...base, tty: true, image: ["PATH=/go/bin", "A=1", "B=1", "C=1", "broken", "=x"], spec: { B: "2", C: "2", HOSTNAME: "own" }, injected: { C: "3" } });
+    const env = buildEnvironment({
+      ...base,
+      tty: true,
+      image: ["PATH=/go/bin", "A=1", "B=1", "C=1", "broken", "=x"],
+      spec: { B: "2", C: "2", HOSTNAME: "own" },
+      injected: { C: "3" },
+    });
     assert.deepEqual(env, ["PATH=/go/bin", "HOSTNAME=own", "TERM=xterm", "HOME=/root", "A=1", "B=2", "C=3"]);
   });
   test("merging", () => assert.deepEqual(mergeEnvironment(["A=1", "B=1"], ["B=2=3", "A", "C="]), ["B=2=3", "C="]));
@@ -44,8 +56,16 @@ describe("environment", () => {
 describe("exec process", () => {
   const caps = { bounding: ["CAP_KILL"], effective: ["CAP_KILL"], permitted: ["CAP_KILL"], inheritable: [], ambient: [] };
   const container: OciProcess = {
-    terminal: true, user: { uid: 5, gid: 6, additionalGids: [6, 7] }, args: ["sleep"], env: ["A=1", "HOME=/x"], cwd: "/work", capabilities: caps,
-    rlimits: [{ type: "RLIMIT_CORE", soft: 0, hard: rlimitInfinity }], noNewPrivileges: true, oomScoreAdj: 100, apparmorProfile: "docker-default",
+    terminal: true,
+    user: { uid: 5, gid: 6, additionalGids: [6, 7] },
+    args: ["sleep"],
+    env: ["A=1", "HOME=/x"],
+    cwd: "/work",
+    capabilities: caps,
+    rlimits: [{ type: "RLIMIT_CORE", soft: 0, hard: rlimitInfinity }],
+    noNewPrivileges: true,
+    oomScoreAdj: 100,
+    apparmorProfile: "docker-default",
   };
   const base = { container, rootfs: "/nonexistent", command: ["id"], hostCapabilities: ["CAP_SYS_ADMIN"] };
   test("everything not asked for is the container's", () => {
@@ -64,7 +84,13 @@ describe("exec process", () => {
   test("another user brings its groups and home", () => {
     const built = buildExecProcess({ ...base, rootfs: "/", user: "root" });
     assert.deepEqual([built.user.uid, built.user.gid, built.env.includes("HOME=/root")], [0, 0, true]);
-    assert.throws(() => buildExecProcess({ ...base, rootfs: "/", user: "no-such-user" }), (error) => isBerthError(error, "invalid_spec"));
-    assert.throws(() => buildExecProcess({ ...base, command: [] }), (error) => isBerthError(error, "invalid_spec"));
+    assert.throws(
+      () => buildExecProcess({ ...base, rootfs: "/", user: "no-such-user" }),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
+    assert.throws(
+      () => buildExecProcess({ ...base, command: [] }),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
   });
 });

@@ -39,7 +39,10 @@ export interface EnvironmentInput {
 
 /** `KEY=VALUE`. Defaults fill what the image leaves open; the spec wins over both, what the engine injects over all. */
 export function buildEnvironment(o: EnvironmentInput): readonly string[] {
-  const env = new Map<string, string>([["PATH", defaultPath], ["HOSTNAME", o.hostname]]);
+  const env = new Map<string, string>([
+    ["PATH", defaultPath],
+    ["HOSTNAME", o.hostname],
+  ]);
   if (o.tty) env.set("TERM", "xterm");
   env.set("HOME", o.home);
   addVariables(env, o.image);

@@ -22,12 +22,20 @@ export function buildResources(limits: Resources, host: HostFacts, warnings: str
 /** A limit that would not hold is refused rather than dropped (contract 1.3.12). */
 function requireControllers(limits: Resources, host: HostFacts): void {
   const needed: readonly (readonly [keyof Resources, string])[] = [
-    ["memory", "memory"], ["memoryReservation", "memory"], ["cpu", "cpu"], ["cpuShares", "cpu"], ["cpuset", "cpuset"], ["pidsLimit", "pids"],
+    ["memory", "memory"],
+    ["memoryReservation", "memory"],
+    ["cpu", "cpu"],
+    ["cpuShares", "cpu"],
+    ["cpuset", "cpuset"],
+    ["pidsLimit", "pids"],
   ];
   for (const [field, controller] of needed) {
     const asked = limits[field] !== undefined && !(field === "pidsLimit" && (limits.pidsLimit ?? 0) <= 0);
     if (asked && !host.controllers.has(controller)) {
-      throw new BerthError("unsupported", `resources.${field}: this host does not offer the cgroup controller ${controller}; enable it in the kernel or drop the limit`);
+      throw new BerthError(
+        "unsupported",
+        `resources.${field}: this host does not offer the cgroup controller ${controller}; enable it in the kernel or drop the limit`,
+      );
     }
   }
 }

@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isBerthError } from "../errors.ts";
-import { createArgs, deleteCommand, execArgs, failureMessage, killCommand, type OciRuntime, parseOciState, parseRuntimeVersion, startCommand, startFailureCode, stateCommand } from "./runtime-command.ts";
+import {
+  createArgs,
+  deleteCommand,
+  execArgs,
+  failureMessage,
+  killCommand,
+  type OciRuntime,
+  parseOciState,
+  parseRuntimeVersion,
+  startCommand,
+  startFailureCode,
+  stateCommand,
+} from "./runtime-command.ts";
 
 const crun: OciRuntime = { name: "crun", path: "/usr/bin/crun", root: "/run/berth/oci" };
 
@@ -12,14 +24,30 @@ test("every command goes to our own state directory", () => {
   assert.deepEqual(killCommand(crun, "c", 9, { all: true }).args, ["--root", "/run/berth/oci", "kill", "--all", "c", "9"]);
   assert.deepEqual(stateCommand(crun, "c").args, ["--root", "/run/berth/oci", "state", "c"]);
   assert.deepEqual(execArgs(crun, "c", { processFile: "/x", pidFile: "/p", logFile: "/l", tty: true }), [
-    "--root", "/run/berth/oci", "--log", "/l", "--log-format", "json", "exec", "--process", "/x", "--pid-file", "/p", "--tty", "c",
+    "--root",
+    "/run/berth/oci",
+    "--log",
+    "/l",
+    "--log-format",
+    "json",
+    "exec",
+    "--process",
+    "/x",
+    "--pid-file",
+    "/p",
+    "--tty",
+    "c",
   ]);
 });
 
 test("state", () => {
   assert.deepEqual(parseOciState('{"ociVersion":"1.0","id":"c","pid":12,"status":"running"}'), { id: "c", status: "running", pid: 12 });
   assert.equal(parseOciState('{"id":"c","pid":0,"status":"stopped"}').pid, undefined);
-  for (const text of ["", "[]", '{"id":"c"}']) assert.throws(() => parseOciState(text), (error) => isBerthError(error, "internal"));
+  for (const text of ["", "[]", '{"id":"c"}'])
+    assert.throws(
+      () => parseOciState(text),
+      (error) => isBerthError(error, "internal"),
+    );
 });
 
 test("version", () => {
@@ -29,7 +57,8 @@ test("version", () => {
 });
 
 describe("what crun 1.8 and runc 1.1 really said", () => {
-  const runc = (text: string): string => `time="2026-11-23T23:35:30Z" level=error msg=${JSON.stringify(`runc create failed: unable to start container process: ${text}`)}`;
+  const runc = (text: string): string =>
+    `time="2026-11-23T23:35:30Z" level=error msg=${JSON.stringify(`runc create failed: unable to start container process: ${text}`)}`;
   const said: readonly (readonly [number, string])[] = [
     [127, "executable file `nosuch` not found in $PATH: No such file or directory"],
     [127, runc('exec: "nosuch": executable file not found in $PATH')],

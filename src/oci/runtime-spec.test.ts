@@ -70,7 +70,10 @@ describe("a plain container", () => {
   test("hostname is the short id", () => assert.equal(spec.hostname, "0123456789ab"));
   test("namespaces", () => assert.deepEqual(namespaces(spec), { mount: "new", uts: "new", cgroup: "new", pid: "new", ipc: "new", network: "new" }));
   test("standard mounts", () => {
-    assert.deepEqual(spec.mounts.map((mount) => mount.destination), ["/proc", "/dev", "/dev/pts", "/sys", "/sys/fs/cgroup", "/dev/mqueue", "/dev/shm"]);
+    assert.deepEqual(
+      spec.mounts.map((mount) => mount.destination),
+      ["/proc", "/dev", "/dev/pts", "/sys", "/sys/fs/cgroup", "/dev/mqueue", "/dev/shm"],
+    );
     assert.match(mountAt(spec, "/sys") ?? "", /,ro$/);
     assert.match(mountAt(spec, "/sys/fs/cgroup") ?? "", /^cgroup .*,ro$/);
     assert.match(mountAt(spec, "/dev/shm") ?? "", /mode=1777,size=67108864/);
@@ -81,7 +84,10 @@ describe("a plain container", () => {
   });
   test("devices: making nodes, using only the standard ones", () => {
     assert.deepEqual(spec.linux.resources.devices[0], { allow: false, access: "rwm" });
-    assert.equal(spec.linux.resources.devices.some((rule) => rule.allow && rule.type === "b" && rule.access !== "m"), false);
+    assert.equal(
+      spec.linux.resources.devices.some((rule) => rule.allow && rule.type === "b" && rule.access !== "m"),
+      false,
+    );
   });
   test("low ports for everybody", () => assert.deepEqual(spec.linux.sysctl, { "net.ipv4.ip_unprivileged_port_start": "0" }));
 });
@@ -108,24 +114,52 @@ describe("privileges", () => {
     const { spec } = build({ securityOpt: ["no-new-privileges", "systempaths=unconfined", "writable-cgroups=true"] });
     assert.deepEqual([spec.process.noNewPrivileges, spec.linux.maskedPaths.length], [true, 0]);
     assert.match(mountAt(spec, "/sys/fs/cgroup") ?? "", /,rw$/);
-    assert.throws(() => build({ securityOpt: ["apparmor=strict"] }), (error) => isBerthError(error, "unsupported"));
+    assert.throws(
+      () => build({ securityOpt: ["apparmor=strict"] }),
+      (error) => isBerthError(error, "unsupported"),
+    );
     const withApparmor = { ...host, apparmor: true, apparmorDefault: "docker-default" };
     assert.equal(build({ securityOpt: ["apparmor=strict"] }, { host: withApparmor }).spec.process.apparmorProfile, "strict");
     assert.equal(build({}, { host: withApparmor }).spec.process.apparmorProfile, "docker-default");
     assert.equal(build({ privileged: true }, { host: withApparmor }).spec.process.apparmorProfile, "unconfined");
     assert.match(build({ securityOpt: ["label=type:x"] }).warnings.join(), /SELinux/);
-    assert.throws(() => build({ securityOpt: ["label=type:x"] }, { host: { ...host, selinux: true } }), (error) => isBerthError(error, "unsupported"));
+    assert.throws(
+      () => build({ securityOpt: ["label=type:x"] }, { host: { ...host, selinux: true } }),
+      (error) => isBerthError(error, "unsupported"),
+    );
   });
   test("devices", () => {
-    const { spec } = build({}, { devices: [{ path: "/dev/fuse", type: "c", major: 10, minor: 229, access: "rw" }, { path: "/dev/null", type: "c", major: 1, minor: 3, access: "rw" }] });
-    assert.deepEqual(spec.linux.devices.map((device) => device.path), ["/dev/fuse"]);
+    const { spec } = build(
+      {},
+      {
+        devices: [
+          { path: "/dev/fuse", type: "c", major: 10, minor: 229, access: "rw" },
+          { path: "/dev/null", type: "c", major: 1, minor: 3, access: "rw" },
+        ],
+      },
+    );
+    assert.deepEqual(
+      spec.linux.devices.map((device) => device.path),
+      ["/dev/fuse"],
+    );
     assert.deepEqual(spec.linux.resources.devices.at(-2), { allow: true, type: "c", major: 10, minor: 229, access: "rw" });
+  });
+  test("a device twice is one node", () => {
+    const host = { path: "/dev/fuse", type: "c", major: 10, minor: 229, access: "rwm" } as const;
+    const { spec } = build({ privileged: true }, { devices: [host, { ...host, minor: 230 }] });
+    assert.deepEqual(
+      spec.linux.devices.map((device) => device.minor),
+      [230],
+    );
   });
 });
 
 describe("namespaces", () => {
   test("host", () => {
-    const { spec } = build({ networkMode: "host", pidMode: "host", ipcMode: "host" }, { network: { kind: "host" }, pid: { kind: "host" }, ipc: { kind: "host" } });
+    const { spec } = build(
+      { networkMode: "host", pidMode: "host", ipcMode: "host" },
+      { network: { kind: "host" }, pid: { kind: "host" }, ipc: { kind: "host" } },
+    );
     assert.deepEqual(namespaces(spec), { mount: "new", uts: "new", cgroup: "new" });
     assert.deepEqual([spec.hostname, spec.linux.sysctl], ["machine", {}]);
     assert.match(mountAt(spec, "/dev/shm") ?? "", /^bind \/dev\/shm /);
@@ -133,7 +167,13 @@ describe("namespaces", () => {
   test("joined", () => {
     const { spec } = build(
       { networkMode: "container:x", ipcMode: "container:x" },
-      { network: { kind: "path", path: "/proc/7/ns/net" }, ipc: { kind: "path", path: "/proc/7/ns/ipc" }, sharedMemory: "/proc/7/root/dev/shm", hostname: "other", host: hostV1 },
+      {
+        network: { kind: "path", path: "/proc/7/ns/net" },
+        ipc: { kind: "path", path: "/proc/7/ns/ipc" },
+        sharedMemory: "/proc/7/root/dev/shm",
+        hostname: "other",
+        host: hostV1,
+      },
     );
     assert.deepEqual(namespaces(spec), { mount: "new", uts: "new", pid: "new", network: "/proc/7/ns/net", ipc: "/proc/7/ns/ipc" });
     assert.deepEqual([spec.hostname, spec.linux.sysctl], ["other", {}]);
@@ -148,15 +188,18 @@ describe("namespaces", () => {
 
 describe("mounts", () => {
   test("what the spec mounts replaces standard mounts; parents come first", () => {
-    const { spec } = build({ readOnlyRootFs: true }, {
-      files: { hosts: "/h", hostname: "/n", resolvConf: "/r" },
-      mounts: [
-        { kind: "bind", source: "/src", target: "/data/deep/er", readonly: true },
-        { kind: "tmpfs", target: "/data", sizeBytes: 4096, mode: 0o700 },
-        { kind: "tmpfs", target: "/dev/shm", sizeBytes: 1024 },
-        { kind: "bind", source: "/own-hosts", target: "/etc/hosts", readonly: false },
-      ],
-    });
+    const { spec } = build(
+      { readOnlyRootFs: true },
+      {
+        files: { hosts: "/h", hostname: "/n", resolvConf: "/r" },
+        mounts: [
+          { kind: "bind", source: "/src", target: "/data/deep/er", readonly: true },
+          { kind: "tmpfs", target: "/data", sizeBytes: 4096, mode: 0o700 },
+          { kind: "tmpfs", target: "/dev/shm", sizeBytes: 1024 },
+          { kind: "bind", source: "/own-hosts", target: "/etc/hosts", readonly: false },
+        ],
+      },
+    );
     const order = spec.mounts.map((mount) => mount.destination);
     assert.deepEqual(order.slice(-6), ["/data", "/dev/shm", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/data/deep/er"]);
     assert.equal(order.filter((path) => path === "/dev/shm").length, 1);
@@ -168,13 +211,19 @@ describe("mounts", () => {
   });
   test("a volume over /etc still gets the container's files", () => {
     const { spec } = build({}, { files: { hosts: "/h" }, mounts: [{ kind: "bind", source: "/v", target: "/etc", readonly: false }] });
-    assert.deepEqual(spec.mounts.slice(-2).map((mount) => mount.destination), ["/etc", "/etc/hosts"]);
+    assert.deepEqual(
+      spec.mounts.slice(-2).map((mount) => mount.destination),
+      ["/etc", "/etc/hosts"],
+    );
   });
   test("init", () => {
     const { spec } = build({ initContainer: true }, { initPath: "/usr/bin/catatonit" });
     assert.deepEqual(spec.process.args, ["/dev/berth-init", "--", "run"]);
     assert.match(mountAt(spec, "/dev/berth-init") ?? "", /catatonit rbind,rprivate,ro/);
-    assert.throws(() => build({ initContainer: true }), (error) => isBerthError(error, "configuration"));
+    assert.throws(
+      () => build({ initContainer: true }),
+      (error) => isBerthError(error, "configuration"),
+    );
   });
 });
 
@@ -201,11 +250,18 @@ describe("limits", () => {
   });
   test("what v2 does not have warns", () => {
     assert.equal(build({ resources: { memorySwappiness: 5, oomKillDisable: true } }).warnings.length, 2);
-    assert.equal(build({ resources: { memory: "1Mi", memorySwap: "2Mi", blkioWeight: 10 } }, { host: { ...host, swapAccounting: false, blkioWeight: false } }).warnings.length, 2);
+    assert.equal(
+      build({ resources: { memory: "1Mi", memorySwap: "2Mi", blkioWeight: 10 } }, { host: { ...host, swapAccounting: false, blkioWeight: false } }).warnings
+        .length,
+      2,
+    );
   });
   test("a limit no controller enforces is refused", () => {
     const without = { ...host, controllers: new Set(["cpu"]) };
-    assert.throws(() => build({ resources: { memory: "1Mi" } }, { host: without }), (error) => isBerthError(error, "unsupported") && /memory/.test(error.message));
+    assert.throws(
+      () => build({ resources: { memory: "1Mi" } }, { host: without }),
+      (error) => isBerthError(error, "unsupported") && /memory/.test(error.message),
+    );
     assert.doesNotThrow(() => build({ resources: { cpu: 1, pidsLimit: 0 } }, { host: without }));
   });
   test("ulimits", () => {
@@ -225,7 +281,10 @@ describe("limits", () => {
 });
 
 test("wasm services belong elsewhere", () => {
-  assert.throws(() => build({ serviceType: "wasm_http" }), (error) => isBerthError(error, "unsupported"));
+  assert.throws(
+    () => build({ serviceType: "wasm_http" }),
+    (error) => isBerthError(error, "unsupported"),
+  );
 });
 
 test("a volume's size is told to be no limit", () => {

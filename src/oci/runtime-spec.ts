@@ -109,8 +109,17 @@ function warnAboutVolumes(spec: CompleteSpec, warnings: string[]): void {
 }
 
 const maskedPaths: readonly string[] = [
-  "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-  "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/sys/firmware",
+  "/sys/devices/virtual/powercap",
 ];
 const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
@@ -182,7 +191,9 @@ function sharedMemory(input: RuntimeSpecInput): MountChoices["shm"] {
 
 function buildNamespaces(input: RuntimeSpecInput): readonly OciNamespace[] {
   const choices: readonly (readonly ["pid" | "ipc" | "network", NamespaceChoice])[] = [
-    ["pid", input.pid], ["ipc", input.ipc], ["network", input.network],
+    ["pid", input.pid],
+    ["ipc", input.ipc],
+    ["network", input.network],
   ];
   return [
     { type: "mount" },

@@ -8,13 +8,35 @@ import { isBerthError } from "../errors.ts";
 import { lookUpUser, parseGroup, parsePasswd, resolveUser } from "./user.ts";
 
 const files = {
-  passwd: ["root:x:0:0:root:/root:/bin/sh", "web:x:1000:1001:Web:/home/web:/bin/sh", "42:x:7:7::relative:", "bad", "worse:x:-1:0::/:", "huge:x:4294967296:0::/:", "", "# comment"].join("\n"),
+  passwd: [
+    "root:x:0:0:root:/root:/bin/sh",
+    "web:x:1000:1001:Web:/home/web:/bin/sh",
+    "42:x:7:7::relative:",
+    "bad",
+    "worse:x:-1:0::/:",
+    "huge:x:4294967296:0::/:",
+    "",
+    "# comment",
+  ].join("\n"),
   group: ["root:x:0:", "www:x:1001:", "disk:x:6:root,web", "video:x:44:web", "broken:x"].join("\n"),
 };
 
 describe("parsers pass over what is no entry", () => {
-  test("passwd", () => assert.deepEqual(parsePasswd(files.passwd).map((entry) => entry.name), ["root", "web", "42"]));
-  test("group", () => assert.deepEqual(parseGroup(files.group).map((entry) => [entry.name, entry.members.length]), [["root", 0], ["www", 0], ["disk", 2], ["video", 1]]));
+  test("passwd", () =>
+    assert.deepEqual(
+      parsePasswd(files.passwd).map((entry) => entry.name),
+      ["root", "web", "42"],
+    ));
+  test("group", () =>
+    assert.deepEqual(
+      parseGroup(files.group).map((entry) => [entry.name, entry.members.length]),
+      [
+        ["root", 0],
+        ["www", 0],
+        ["disk", 2],
+        ["video", 1],
+      ],
+    ));
 });
 
 describe("look-up", () => {
@@ -33,8 +55,20 @@ describe("look-up", () => {
   test("extra groups", () => assert.deepEqual(look("web", ["video", "9"]), [1000, 1001, [1001, 6, 44, 9], "/home/web"]));
   test("a name that looks like a number wins over the number", () => assert.deepEqual(look("42"), [7, 7, [7], "/"]));
   test("unknown names are never root", () => {
-    for (const [user, extra] of [["nobody", []], ["web:nogroup", []], ["web", ["nogroup"]], ["worse", []], ["4294967296", []], ["-1", []], ["0x0", []]] as const) {
-      assert.throws(() => lookUpUser(user, extra, files), (error) => isBerthError(error, "invalid_spec"), user);
+    for (const [user, extra] of [
+      ["nobody", []],
+      ["web:nogroup", []],
+      ["web", ["nogroup"]],
+      ["worse", []],
+      ["4294967296", []],
+      ["-1", []],
+      ["0x0", []],
+    ] as const) {
+      assert.throws(
+        () => lookUpUser(user, extra, files),
+        (error) => isBerthError(error, "invalid_spec"),
+        user,
+      );
     }
   });
 });
@@ -47,7 +81,11 @@ describe("a hostile root file system", () => {
     mkdirSync(join(path, "etc"), { recursive: true });
     return path;
   };
-  const refused = (path: string): void => assert.throws(() => resolveUser(path, "victim"), (error) => isBerthError(error, "invalid_spec"));
+  const refused = (path: string): void =>
+    assert.throws(
+      () => resolveUser(path, "victim"),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
 
   test("files of the container are read", () => {
     const root = rootfs("plain");
@@ -67,7 +105,10 @@ describe("a hostile root file system", () => {
     refused(root);
     const dots = rootfs("dots");
     symlinkSync("../../../../../../../../../../etc/passwd", join(dots, "etc/passwd"));
-    assert.throws(() => resolveUser(dots, "root"), (error) => isBerthError(error, "invalid_spec"));
+    assert.throws(
+      () => resolveUser(dots, "root"),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
     const inside = rootfs("inside");
     writeFileSync(join(inside, "real"), "victim:x:77:77::/:");
     symlinkSync("/real", join(inside, "etc/passwd"));

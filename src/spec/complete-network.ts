@@ -144,4 +144,3 @@ export function hostname(value: unknown, field: string): string {
 export function workdir(value: unknown, field: string): string | undefined {
   return value === "" ? undefined : absolutePath(value, field);
 }
-

@@ -47,7 +47,11 @@ function completeCheck(value: unknown, field: string): HealthSpec["check"] {
       return { type, port: optional(fields["port"], `${field}.port`, integer(0, 65535)) ?? 0 };
     case "http":
       onlyKeys(fields, field, ["type", "url", "expectStatus"]);
-      return { type, url: httpUrl(fields["url"], `${field}.url`), expectStatus: optional(fields["expectStatus"], `${field}.expectStatus`, integer(100, 599)) ?? 200 };
+      return {
+        type,
+        url: httpUrl(fields["url"], `${field}.url`),
+        expectStatus: optional(fields["expectStatus"], `${field}.expectStatus`, integer(100, 599)) ?? 200,
+      };
     case "command":
       onlyKeys(fields, field, ["type", "command"]);
       return { type, command: nonEmptyText(fields["command"], `${field}.command`) };

@@ -6,8 +6,18 @@ import type { Resources, Ulimit } from "./service-spec.ts";
 import { parseMemorySize } from "./units.ts";
 
 const resourceKeys = [
-  "cpu", "memory", "memorySwap", "memoryReservation", "memorySwappiness", "cpuset", "cpuShares", "pidsLimit", "blkioWeight",
-  "oomScoreAdj", "oomKillDisable", "gpu",
+  "cpu",
+  "memory",
+  "memorySwap",
+  "memoryReservation",
+  "memorySwappiness",
+  "cpuset",
+  "cpuShares",
+  "pidsLimit",
+  "blkioWeight",
+  "oomScoreAdj",
+  "oomKillDisable",
+  "gpu",
 ];
 
 export function completeResources(value: unknown): Resources {
@@ -73,8 +83,22 @@ function cpuset(value: unknown, field: string): string {
 }
 
 export const ulimitNames: readonly string[] = [
-  "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending", "msgqueue", "nice",
-  "rtprio", "rttime",
+  "cpu",
+  "fsize",
+  "data",
+  "stack",
+  "core",
+  "rss",
+  "nproc",
+  "nofile",
+  "memlock",
+  "as",
+  "locks",
+  "sigpending",
+  "msgqueue",
+  "nice",
+  "rtprio",
+  "rttime",
 ];
 
 export function completeUlimits(value: unknown): Readonly<Record<string, Ulimit>> {

@@ -62,15 +62,18 @@ export function cgroupParent(value: unknown, field: string): string | undefined 
 }
 
 const ipcSysctls: ReadonlySet<string> = new Set([
-  "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+  "kernel.msgmax",
+  "kernel.msgmnb",
+  "kernel.msgmni",
+  "kernel.sem",
+  "kernel.shmall",
+  "kernel.shmmax",
+  "kernel.shmmni",
   "kernel.shm_rmid_forced",
 ]);
 
 /** Only parameters of a namespace the container has to itself; any other would change the host. */
-export function completeSysctls(
-  value: unknown,
-  o: { readonly hostNetwork: boolean; readonly hostIpc: boolean },
-): Readonly<Record<string, string>> {
+export function completeSysctls(value: unknown, o: { readonly hostNetwork: boolean; readonly hostIpc: boolean }): Readonly<Record<string, string>> {
   const read = stringMapOf((name) => {
     // Both separators are in use: net/ipv4/conf/eth0.1/forwarding names an interface with a dot.
     const first = name.replaceAll("/", ".");

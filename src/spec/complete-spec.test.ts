@@ -59,7 +59,10 @@ describe("typo protection", () => {
     refused({ command: { args: "sleep" } }, /command.args: expected a list/);
     refused({ image: "" }, /image.name/);
     refused({ image: { name: "x", pullPolicy: "sometimes" } }, /pullPolicy/);
-    assert.throws(() => completeSpec(JSON.parse("null")), (error) => isBerthError(error, "invalid_spec"));
+    assert.throws(
+      () => completeSpec(JSON.parse("null")),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
   });
 });
 
@@ -84,7 +87,12 @@ describe("network", () => {
     assert.equal(complete({ networkMode: "host" }).spec.hostNetwork, true);
   });
   test("ports", () => {
-    const { spec } = complete({ portMappings: [{ containerPort: 80, hostIp: "" }, { containerPort: 53, protocol: "udp", hostPort: 0, hostIp: "::1" }] });
+    const { spec } = complete({
+      portMappings: [
+        { containerPort: 80, hostIp: "" },
+        { containerPort: 53, protocol: "udp", hostPort: 0, hostIp: "::1" },
+      ],
+    });
     assert.deepEqual(JSON.parse(JSON.stringify(spec.portMappings)), [
       { containerPort: 80, protocol: "tcp", hostIp: "0.0.0.0" },
       { containerPort: 53, protocol: "udp", hostIp: "::1" },
@@ -115,8 +123,20 @@ describe("network", () => {
 
 describe("storage", () => {
   test("later entries win on equal targets", () => {
-    const { spec } = complete({ storage: [{ type: "tmpfs", target: "/a" }, { type: "anonymous", target: "/b" }, { type: "bind", source: "/x/", target: "/a/." }] });
-    assert.deepEqual(spec.storage.map(({ type, target }) => [type, target]), [["anonymous", "/b"], ["bind", "/a"]]);
+    const { spec } = complete({
+      storage: [
+        { type: "tmpfs", target: "/a" },
+        { type: "anonymous", target: "/b" },
+        { type: "bind", source: "/x/", target: "/a/." },
+      ],
+    });
+    assert.deepEqual(
+      spec.storage.map(({ type, target }) => [type, target]),
+      [
+        ["anonymous", "/b"],
+        ["bind", "/a"],
+      ],
+    );
   });
   test("sizes become bytes", () => {
     const [tmpfs] = complete({ storage: [{ type: "tmpfs", target: "/a", size: "1Mi", mode: 0o1777 }] }).spec.storage;
@@ -154,9 +174,22 @@ describe("security", () => {
     assert.equal(capabilitiesOfMask("000001fffeffffff").includes("CAP_SYS_RESOURCE"), false);
   });
   test("securityOpt", () => {
-    const read = parseSecurityOptions(["no-new-privileges", "seccomp=unconfined", "label=disable", "label=type:x", "apparmor=p", "systempaths=unconfined", "writable-cgroups=true"]);
+    const read = parseSecurityOptions([
+      "no-new-privileges",
+      "seccomp=unconfined",
+      "label=disable",
+      "label=type:x",
+      "apparmor=p",
+      "systempaths=unconfined",
+      "writable-cgroups=true",
+    ]);
     assert.deepEqual(read, {
-      labels: ["disable", "type:x"], noNewPrivileges: true, systemPathsUnconfined: true, writableCgroups: true, seccomp: "unconfined", apparmor: "p",
+      labels: ["disable", "type:x"],
+      noNewPrivileges: true,
+      systemPathsUnconfined: true,
+      writableCgroups: true,
+      seccomp: "unconfined",
+      apparmor: "p",
     });
     assert.equal(parseSecurityOptions(["no-new-privileges:false"]).noNewPrivileges, false);
     for (const bad of ["seccomp", "seccomp=", "seccomp=profile.json", "nope=1", "systempaths=x", "no-new-privileges=maybe", "writable-cgroups=2"]) {
@@ -194,7 +227,10 @@ describe("security", () => {
 describe("limits and policy", () => {
   test("ulimits", () => {
     assert.deepEqual(complete({ ulimits: { nofile: { soft: 5 }, core: {}, nproc: { hard: -1 }, stack: { soft: 1, hard: -1 } } }).spec.ulimits, {
-      nofile: { soft: 5, hard: 5 }, core: { soft: 0, hard: 0 }, nproc: { soft: -1, hard: -1 }, stack: { soft: 1, hard: -1 },
+      nofile: { soft: 5, hard: 5 },
+      core: { soft: 0, hard: 0 },
+      nproc: { soft: -1, hard: -1 },
+      stack: { soft: 1, hard: -1 },
     });
     refused({ ulimits: { files: {} } }, /unknown name/);
     refused({ ulimits: { core: { soft: 2, hard: 1 } } }, /exceeds/);
@@ -216,7 +252,13 @@ describe("limits and policy", () => {
   test("restart and health", () => {
     const { spec } = complete({ restartPolicy: { kind: "on-failure", maxAttempts: 3, delay: "2s" }, health: { check: { type: "http", url: "http://x/" } } });
     assert.deepEqual(spec.restartPolicy, { kind: "on_failure", maxAttempts: 3, delay: 2000 });
-    assert.deepEqual(spec.health, { startGrace: 5000, interval: 10_000, timeout: 5000, retries: 3, check: { type: "http", url: "http://x/", expectStatus: 200 } });
+    assert.deepEqual(spec.health, {
+      startGrace: 5000,
+      interval: 10_000,
+      timeout: 5000,
+      retries: 3,
+      check: { type: "http", url: "http://x/", expectStatus: 200 },
+    });
     refused({ restartPolicy: { kind: "always" }, lifecycle: { deleteOnExit: true } }, /deleteOnExit/);
     refused({ restartPolicy: { kind: "always", maxAttempts: 1 } }, /maxAttempts/);
     refused({ restartPolicy: { kind: "sometimes" } }, /restartPolicy.kind/);
@@ -236,7 +278,13 @@ describe("environment", () => {
     assert.deepEqual(resolveEnvironment({ A: "$E:HOME", B: "plain $E:X" }, { HOME: "/h" }), { A: "/h", B: "plain $E:X" });
   });
   test("a missing one and every secret is refused", () => {
-    assert.throws(() => resolveEnvironment({ A: "$E:NOPE" }, {}), (error) => isBerthError(error, "invalid_spec") && /NOPE/.test(error.message));
-    assert.throws(() => resolveEnvironment({ A: "$S:token" }, {}), (error) => isBerthError(error, "unsupported") && !/token/.test(error.message));
+    assert.throws(
+      () => resolveEnvironment({ A: "$E:NOPE" }, {}),
+      (error) => isBerthError(error, "invalid_spec") && /NOPE/.test(error.message),
+    );
+    assert.throws(
+      () => resolveEnvironment({ A: "$S:token" }, {}),
+      (error) => isBerthError(error, "unsupported") && !/token/.test(error.message),
+    );
   });
 });

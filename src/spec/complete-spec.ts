@@ -1,5 +1,15 @@
 import { BerthError } from "../errors.ts";
-import { completeEndpoint, completeNetworkMode, completePortMapping, dropUselessNetworkFields, exposedPort, extraHost, hostname, ipAddress, workdir } from "./complete-network.ts";
+import {
+  completeEndpoint,
+  completeNetworkMode,
+  completePortMapping,
+  dropUselessNetworkFields,
+  exposedPort,
+  extraHost,
+  hostname,
+  ipAddress,
+  workdir,
+} from "./complete-network.ts";
 import { completeHealth, completeLogs, completeRestartPolicy } from "./complete-policy.ts";
 import { completeResources, completeUlimits } from "./complete-resources.ts";
 import { capabilityList, cgroupParent, completeDevice, completeSysctls, ipcMode, pidMode, userText, usernsMode } from "./complete-security.ts";
@@ -11,20 +21,75 @@ import type { CommandSpec, CompleteSpec, ServiceSpec } from "./service-spec.ts";
 import { parseSignal } from "./signals.ts";
 
 const specKeys = [
-  "image", "command", "env", "user", "extraGroups", "tty", "stdinOpen", "initContainer", "stopSignal", "stopGracePeriod", "hostname",
-  "platform", "networkMode", "hostNetwork", "portMappings", "endpoints", "expose", "dns", "extraHosts", "storage", "devices",
-  "privileged", "capabilities", "capDrop", "securityOpt", "readOnlyRootFs", "usernsMode", "pidMode", "ipcMode", "cgroupParent",
-  "sysctls", "ulimits", "resources", "labels", "lifecycle", "restartPolicy", "health", "logs", "serviceType",
+  "image",
+  "command",
+  "env",
+  "user",
+  "extraGroups",
+  "tty",
+  "stdinOpen",
+  "initContainer",
+  "stopSignal",
+  "stopGracePeriod",
+  "hostname",
+  "platform",
+  "networkMode",
+  "hostNetwork",
+  "portMappings",
+  "endpoints",
+  "expose",
+  "dns",
+  "extraHosts",
+  "storage",
+  "devices",
+  "privileged",
+  "capabilities",
+  "capDrop",
+  "securityOpt",
+  "readOnlyRootFs",
+  "usernsMode",
+  "pidMode",
+  "ipcMode",
+  "cgroupParent",
+  "sysctls",
+  "ulimits",
+  "resources",
+  "labels",
+  "lifecycle",
+  "restartPolicy",
+  "health",
+  "logs",
+  "serviceType",
 ];
 
 /** Fields of other layers, which a runtime passes over (contract 1.3.10 and 1.3.12). */
 const foreignKeys = [
-  "rtype", "schedule", "network", "scale", "replicaGroups", "depends", "init", "errors", "nodeMode", "nodeSelector", "affinity",
-  "overlay", "localhostReachability", "isolation", "wasm",
+  "rtype",
+  "schedule",
+  "network",
+  "scale",
+  "replicaGroups",
+  "depends",
+  "init",
+  "errors",
+  "nodeMode",
+  "nodeSelector",
+  "affinity",
+  "overlay",
+  "localhostReachability",
+  "isolation",
+  "wasm",
 ];
 
 const serviceTypes = oneOf(
-  "standard", "job", "wasm_http", "wasm_plugin", "wasm_transformer", "wasm_authenticator", "wasm_rate_limiter", "wasm_middleware",
+  "standard",
+  "job",
+  "wasm_http",
+  "wasm_plugin",
+  "wasm_transformer",
+  "wasm_authenticator",
+  "wasm_rate_limiter",
+  "wasm_middleware",
   "wasm_router",
 );
 
@@ -39,7 +104,14 @@ export function completeSpec(input: ServiceSpec): { readonly spec: CompleteSpec;
   const spec: CompleteSpec = {
     ...processFields(fields),
     ...networkFields(fields, warnings),
-    storage: completeStorage(optional(fields["storage"], "storage", list((value) => value)) ?? [], warnings),
+    storage: completeStorage(
+      optional(
+        fields["storage"],
+        "storage",
+        list((value) => value),
+      ) ?? [],
+      warnings,
+    ),
     ...securityFields(fields),
     ...policyFields(fields),
     sysctls: {},
@@ -49,7 +121,17 @@ export function completeSpec(input: ServiceSpec): { readonly spec: CompleteSpec;
 }
 
 type ProcessKeys =
-  | "image" | "command" | "env" | "user" | "extraGroups" | "tty" | "stdinOpen" | "initContainer" | "stopSignal" | "stopGracePeriodMs" | "platform";
+  | "image"
+  | "command"
+  | "env"
+  | "user"
+  | "extraGroups"
+  | "tty"
+  | "stdinOpen"
+  | "initContainer"
+  | "stopSignal"
+  | "stopGracePeriodMs"
+  | "platform";
 
 function processFields(fields: Fields): Pick<CompleteSpec, ProcessKeys> {
   return {
@@ -74,8 +156,7 @@ function completeImage(value: unknown): CompleteSpec["image"] {
   return {
     name: nonEmptyText(image["name"], "image.name").trim(),
     pullPolicy: optional(image["pullPolicy"], "image.pullPolicy", oneOf("always", "newer", "if_not_present", "never")) ?? "if_not_present",
-    sourcePolicy:
-      optional(image["sourcePolicy"], "image.sourcePolicy", oneOf("local_first", "s3_first", "remote_only", "local_only")) ?? "local_first",
+    sourcePolicy: optional(image["sourcePolicy"], "image.sourcePolicy", oneOf("local_first", "s3_first", "remote_only", "local_only")) ?? "local_first",
   };
 }
 
@@ -132,8 +213,17 @@ function networkFields(fields: Fields, warnings: string[]): Pick<CompleteSpec, N
 }
 
 type SecurityKeys =
-  | "devices" | "privileged" | "capabilities" | "capDrop" | "securityOpt" | "readOnlyRootFs" | "usernsMode" | "pidMode" | "ipcMode"
-  | "cgroupParent" | "ulimits";
+  | "devices"
+  | "privileged"
+  | "capabilities"
+  | "capDrop"
+  | "securityOpt"
+  | "readOnlyRootFs"
+  | "usernsMode"
+  | "pidMode"
+  | "ipcMode"
+  | "cgroupParent"
+  | "ulimits";
 
 function securityFields(fields: Fields): Pick<CompleteSpec, SecurityKeys> {
   const securityOpt = optional(fields["securityOpt"], "securityOpt", list(nonEmptyText)) ?? [];

@@ -30,7 +30,10 @@ export function onlyKeys(value: Fields, field: string, keys: readonly string[]):
 }
 
 function simplified(key: string): string {
-  return key.toLowerCase().replace(/[^a-z0-9]/g, "").replace(/s$/, "");
+  return key
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, "")
+    .replace(/s$/, "");
 }
 
 /** No NUL: the kernel would cut the string there. */

@@ -10,7 +10,11 @@ test("the six plain signals, trimmed, in any case, with or without SIG", () => {
 
 test("anything else needs any", () => {
   for (const text of ["", "9", "QUIT", "SIG", "RTMIN+1", "kill -9", "constructor"]) {
-    assert.throws(() => parseSignal(text), (error) => isBerthError(error, "invalid_spec"), text);
+    assert.throws(
+      () => parseSignal(text),
+      (error) => isBerthError(error, "invalid_spec"),
+      text,
+    );
   }
 });
 
@@ -18,7 +22,11 @@ test("with any: every name, number and real-time signal", () => {
   const cases = { QUIT: 3, "9": 9, "64": 64, SIGRTMIN: 34, "RTMIN+3": 37, "rtmax-1": 63, RTMAX: 64, SIGWINCH: 28, CLD: 17, POLL: 29 };
   for (const [text, number] of Object.entries(cases)) assert.equal(parseSignal(text, { any: true }), number);
   for (const text of ["", "0", "65", "RTMIN-1", "RTMAX+1", "RTMIN+31", "NOPE", "toString", "-9", "1.0"]) {
-    assert.throws(() => parseSignal(text, { any: true }), (error) => isBerthError(error, "invalid_spec"), text);
+    assert.throws(
+      () => parseSignal(text, { any: true }),
+      (error) => isBerthError(error, "invalid_spec"),
+      text,
+    );
   }
 });
 

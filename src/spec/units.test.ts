@@ -8,12 +8,23 @@ const refused = (run: () => unknown): void => assert.throws(run, (error) => isBe
 
 describe("durations", () => {
   const cases: readonly (readonly [string, number])[] = [
-    ["500ms", 500], ["30s", 30_000], ["1m 30s", 90_000], ["1m30s", 90_000], ["2h", 7_200_000], ["1d", 86_400_000], ["1w", 604_800_000],
-    ["1M", 2_630_016_000], ["1y", 31_557_600_000], ["250us", 0.25], ["1ns", 1e-6], ["2minutes 1second", 121_000], ["0s", 0],
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["1m 30s", 90_000],
+    ["1m30s", 90_000],
+    ["2h", 7_200_000],
+    ["1d", 86_400_000],
+    ["1w", 604_800_000],
+    ["1M", 2_630_016_000],
+    ["1y", 31_557_600_000],
+    ["250us", 0.25],
+    ["1ns", 1e-6],
+    ["2minutes 1second", 121_000],
+    ["0s", 0],
   ];
   for (const [text, ms] of cases) test(`${text} is ${ms} ms`, () => assert.equal(parseDuration(text), ms));
 
-  for (const text of ["", "5", "s", "-5s", "1.5s", "5 s", "5x", "1h,2m", "constructor", "1constructor", "9".repeat(400) + "s"]) {
+  for (const text of ["", "5", "s", "-5s", "1.5s", "5 s", "5x", "1h,2m", "constructor", "1constructor", `${"9".repeat(400)}s`]) {
     test(`${JSON.stringify(text.slice(0, 20))} is refused`, () => refused(() => parseDuration(text)));
   }
 
@@ -31,8 +42,17 @@ describe("durations", () => {
 
 describe("sizes", () => {
   const cases: readonly (readonly [string, number])[] = [
-    ["1", 1], ["4096", 4096], ["256Mi", 268_435_456], ["1.5Gi", 1_610_612_736], ["1k", 1000], ["1K", 1000], ["2m", 2e6], ["1G", 1e9],
-    ["0.5Ki", 512], ["1.0005K", 1000], ["3Ti", 3 * 2 ** 40],
+    ["1", 1],
+    ["4096", 4096],
+    ["256Mi", 268_435_456],
+    ["1.5Gi", 1_610_612_736],
+    ["1k", 1000],
+    ["1K", 1000],
+    ["2m", 2e6],
+    ["1G", 1e9],
+    ["0.5Ki", 512],
+    ["1.0005K", 1000],
+    ["3Ti", 3 * 2 ** 40],
   ];
   for (const [text, bytes] of cases) test(`${text} is ${bytes} bytes`, () => assert.equal(parseSize(text), bytes));
 

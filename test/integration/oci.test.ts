@@ -75,7 +75,11 @@ function prepare(fields: Partial<ServiceSpec>, over: Partial<RuntimeSpecInput> =
     ipc: { kind: "private" },
     cgroupsPath: join(cgroupParent, id),
     devices: spec.privileged ? allHostDevices() : findDevices(spec.devices),
-    seccomp: seccompFor(parseSecurityOptions(spec.securityOpt).seccomp, { ...host, privileged: spec.privileged, capabilities: grantedCapabilities(spec, host) }),
+    seccomp: seccompFor(parseSecurityOptions(spec.securityOpt).seccomp, {
+      ...host,
+      privileged: spec.privileged,
+      capabilities: grantedCapabilities(spec, host),
+    }),
     initPath: spec.initContainer ? findInit() : undefined,
     host,
     ...over,
@@ -94,7 +98,11 @@ function cleanUp(runtime: OciRuntime, { id, bundle }: Prepared): void {
 /** Runs a shell script as the main process and answers what it wrote. */
 function inside(runtime: OciRuntime, script: string, fields: Partial<ServiceSpec> = {}, over: Partial<RuntimeSpecInput> = {}): string {
   const prepared = prepare({ command: { args: ["sh", "-c", script] }, ...fields }, over);
-  const done = spawnSync(runtime.path, ["--root", runtime.root, "run", "--bundle", prepared.bundle, prepared.id], { encoding: "utf8", env: childEnvironment, stdio: ["ignore", "pipe", "pipe"] });
+  const done = spawnSync(runtime.path, ["--root", runtime.root, "run", "--bundle", prepared.bundle, prepared.id], {
+    encoding: "utf8",
+    env: childEnvironment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   cleanUp(runtime, prepared);
   assert.equal(done.status, 0, `${done.stdout}${done.stderr}`);
   return done.stdout.trim();
@@ -120,9 +128,12 @@ for (const name of ["crun", "runc"]) {
 
 function describeIsolation(runtime: OciRuntime): void {
   test("capabilities: the fourteen, none inherited", () => {
-    assert.deepEqual(inside(runtime, "grep ^Cap /proc/self/status").split("\n").map((line) => line.split(/\s+/)[1]), [
-      "0000000000000000", "00000000a80425fb", "00000000a80425fb", "00000000a80425fb", "0000000000000000",
-    ]);
+    assert.deepEqual(
+      inside(runtime, "grep ^Cap /proc/self/status")
+        .split("\n")
+        .map((line) => line.split(/\s+/)[1]),
+      ["0000000000000000", "00000000a80425fb", "00000000a80425fb", "00000000a80425fb", "0000000000000000"],
+    );
   });
   test("capabilities: one only, and none effective for a user", () => {
     assert.match(inside(runtime, "grep CapEff /proc/self/status", { capDrop: ["ALL"], capabilities: ["NET_ADMIN"] }), /0000000000001000$/);
@@ -151,7 +162,12 @@ function describeIsolation(runtime: OciRuntime): void {
   });
   test("the host's namespaces", () => {
     const choice = { network: { kind: "host" }, pid: { kind: "host" }, ipc: { kind: "host" } } as const;
-    const said = inside(runtime, "for n in net pid ipc; do readlink /proc/self/ns/$n; done; hostname", { networkMode: "host", pidMode: "host", ipcMode: "host" }, choice);
+    const said = inside(
+      runtime,
+      "for n in net pid ipc; do readlink /proc/self/ns/$n; done; hostname",
+      { networkMode: "host", pidMode: "host", ipcMode: "host" },
+      choice,
+    );
     const links = execFileSync("readlink", ["/proc/self/ns/net", "/proc/self/ns/pid", "/proc/self/ns/ipc"], { encoding: "utf8" });
     assert.equal(said, `${links}${hostFacts().hostname}`);
   });
@@ -176,7 +192,11 @@ function describeIsolation(runtime: OciRuntime): void {
 
 function describePrivileges(runtime: OciRuntime): void {
   test("privileged: every capability the engine has, every device, nothing masked", () => {
-    const said = inside(runtime, "grep CapEff /proc/self/status; grep ^Seccomp: /proc/self/status; echo 1 >/proc/sys/net/ipv4/ip_forward && echo wrote; ls /dev | wc -l; mount -t tmpfs x /tmp && echo mounted", { privileged: true });
+    const said = inside(
+      runtime,
+      "grep CapEff /proc/self/status; grep ^Seccomp: /proc/self/status; echo 1 >/proc/sys/net/ipv4/ip_forward && echo wrote; ls /dev | wc -l; mount -t tmpfs x /tmp && echo mounted",
+      { privileged: true },
+    );
     const own = /CapBnd:\s+(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
     const [caps, seccomp, wrote, devices, mounted] = said.split("\n");
     assert.deepEqual([caps?.endsWith(own ?? "?"), seccomp?.endsWith("0"), wrote, mounted], [true, true, "wrote", "mounted"]);
@@ -233,7 +253,12 @@ function describeLimits(runtime: OciRuntime): void {
     assert.equal(inside(runtime, script, { ulimits: { nofile: { soft: 100, hard: 200 }, core: { soft: 0, hard: -1 } } }), "100\n200\n0\nunlimited");
   });
   test("what the engine may not do is lowered with a warning, and runs", () => {
-    const fields: Partial<ServiceSpec> = { command: { args: ["true"] }, ulimits: { nofile: { hard: 2 ** 40 } }, resources: { oomScoreAdj: -1000 }, capabilities: ["SYS_RESOURCE"] };
+    const fields: Partial<ServiceSpec> = {
+      command: { args: ["true"] },
+      ulimits: { nofile: { hard: 2 ** 40 } },
+      resources: { oomScoreAdj: -1000 },
+      capabilities: ["SYS_RESOURCE"],
+    };
     const { warnings, ...prepared } = prepare(fields);
     const done = spawnSync(runtime.path, ["--root", runtime.root, "run", "--bundle", prepared.bundle, prepared.id], { encoding: "utf8" });
     cleanUp(runtime, { ...prepared, warnings });
@@ -245,19 +270,30 @@ function describeLimits(runtime: OciRuntime): void {
 
 function describeFiles(runtime: OciRuntime): void {
   test("read-only root with writable tmpfs and shared memory", () => {
-    const said = inside(runtime, "touch /x 2>&1; touch /t/y /dev/shm/z && echo wrote; df -k /t | tail -1 | awk '{print $2}'", { readOnlyRootFs: true }, {
-      mounts: [{ kind: "tmpfs", target: "/t", sizeBytes: 2 ** 20 }],
-    });
+    const said = inside(
+      runtime,
+      "touch /x 2>&1; touch /t/y /dev/shm/z && echo wrote; df -k /t | tail -1 | awk '{print $2}'",
+      { readOnlyRootFs: true },
+      {
+        mounts: [{ kind: "tmpfs", target: "/t", sizeBytes: 2 ** 20 }],
+      },
+    );
     assert.match(said, /Read-only file system\nwrote\n1024$/);
   });
   test("tmpfs modes, also over a directory that was there", async () => {
-    const mounts: RuntimeSpecInput["mounts"] = [{ kind: "tmpfs", target: "/dir", mode: 0o1770 }, { kind: "tmpfs", target: "/tmp" }];
+    const mounts: RuntimeSpecInput["mounts"] = [
+      { kind: "tmpfs", target: "/dir", mode: 0o1770 },
+      { kind: "tmpfs", target: "/tmp" },
+    ];
     const prepared = prepare({ command: { args: ["sleep", "1000"] } }, { mounts });
     try {
       spawnSync(runtime.path, [...createArgs(runtime, prepared.id, { bundle: prepared.bundle, pidFile: join(prepared.bundle, "pid") })], { stdio: "ignore" });
       const { pid = 0 } = await run(stateCommand(runtime, prepared.id));
       applyTmpfsModes(pid, (JSON.parse(readFileSync(join(prepared.bundle, "config.json"), "utf8")) as OciRuntimeSpec).mounts);
-      assert.deepEqual(["dir", "tmp"].map((name) => statSync(`/proc/${pid}/root/${name}`).mode & 0o7777), [0o1770, 0o1777]);
+      assert.deepEqual(
+        ["dir", "tmp"].map((name) => statSync(`/proc/${pid}/root/${name}`).mode & 0o7777),
+        [0o1770, 0o1777],
+      );
     } finally {
       cleanUp(runtime, prepared);
     }
@@ -268,9 +304,17 @@ function describeFiles(runtime: OciRuntime): void {
     chmodSync(source, 0o777);
     execFileSync("mount", ["-t", "tmpfs", "x", join(source, "below")]);
     try {
-      const said = inside(runtime, "touch /rw/a && echo wrote; touch /ro/b 2>&1; touch /ro/below/c 2>&1; true", {}, {
-        mounts: [{ kind: "bind", source, target: "/rw", readonly: false }, { kind: "bind", source, target: "/ro", readonly: true }],
-      });
+      const said = inside(
+        runtime,
+        "touch /rw/a && echo wrote; touch /ro/b 2>&1; touch /ro/below/c 2>&1; true",
+        {},
+        {
+          mounts: [
+            { kind: "bind", source, target: "/rw", readonly: false },
+            { kind: "bind", source, target: "/ro", readonly: true },
+          ],
+        },
+      );
       assert.match(said, /^wrote\n/);
       assert.equal(said.match(/Read-only file system/g)?.length, 2, said);
     } finally {
@@ -282,9 +326,18 @@ function describeFiles(runtime: OciRuntime): void {
     writeFileSync(hosts, "127.0.0.1 localhost\n");
     assert.equal(inside(runtime, "cat /etc/hosts", {}, { files: { hosts } }), "127.0.0.1 localhost");
   });
-  test("the working directory is made", () => assert.equal(inside(runtime, "pwd", { command: { args: ["sh", "-c", "pwd"], workdir: "/made/here" } }), "/made/here"));
+  test("the working directory is made", () =>
+    assert.equal(inside(runtime, "pwd", { command: { args: ["sh", "-c", "pwd"], workdir: "/made/here" } }), "/made/here"));
   test("environment of the spec over the image's", () => {
-    const image = { exposedPorts: [], env: ["PATH=/bin", "A=image", "B=image"], entrypoint: ["sh", "-c"], cmd: ['echo "$A $B $C"'], volumes: [], labels: {}, onBuild: [] };
+    const image = {
+      exposedPorts: [],
+      env: ["PATH=/bin", "A=image", "B=image"],
+      entrypoint: ["sh", "-c"],
+      cmd: ['echo "$A $B $C"'],
+      volumes: [],
+      labels: {},
+      onBuild: [],
+    };
     assert.equal(inside(runtime, "", { command: {}, env: { B: "spec", C: "multi\nline" } }, { image }), "image spec multi\nline");
   });
 }
@@ -293,20 +346,30 @@ function describeLifecycle(runtime: OciRuntime): void {
   /** Text of a create or start that must fail. */
   function failure(args: readonly string[], fields: Partial<ServiceSpec> = {}): string {
     const prepared = prepare({ ...fields, command: { args, ...fields.command } });
-    const done = spawnSync(runtime.path, ["--root", runtime.root, "run", "--bundle", prepared.bundle, prepared.id], { encoding: "utf8", env: childEnvironment });
+    const done = spawnSync(runtime.path, ["--root", runtime.root, "run", "--bundle", prepared.bundle, prepared.id], {
+      encoding: "utf8",
+      env: childEnvironment,
+    });
     cleanUp(runtime, prepared);
     assert.notEqual(done.status, 0, `${args.join(" ")} ran`);
     return done.stderr;
   }
   const failures: readonly (readonly [number, readonly string[]])[] = [
-    [127, ["nosuch"]], [127, ["/bin/nosuch"]], [127, ["/plain/x"]], [126, ["/bin/noexec"]], [126, ["/dir"]], [126, ["/bin/garbage"]],
+    [127, ["nosuch"]],
+    [127, ["/bin/nosuch"]],
+    [127, ["/plain/x"]],
+    [126, ["/bin/noexec"]],
+    [126, ["/dir"]],
+    [126, ["/bin/garbage"]],
   ];
   for (const [code, args] of failures) test(`${args[0]} fails with ${code}`, () => assert.equal(startFailureCode(failure(args)), code));
 
   test("created, started, joined by execs, deleted", async () => {
     const prepared = prepare({ command: { args: ["sleep", "1000"] }, env: { FROM: "container" }, ulimits: { core: { hard: -1 } } });
     try {
-      const create = spawnSync(runtime.path, [...createArgs(runtime, prepared.id, { bundle: prepared.bundle, pidFile: join(prepared.bundle, "pid") })], { stdio: "ignore" });
+      const create = spawnSync(runtime.path, [...createArgs(runtime, prepared.id, { bundle: prepared.bundle, pidFile: join(prepared.bundle, "pid") })], {
+        stdio: "ignore",
+      });
       assert.equal(create.status, 0);
       assert.equal((await run(stateCommand(runtime, prepared.id))).status, "created");
       await run(startCommand(runtime, prepared.id));
@@ -358,13 +421,21 @@ async function checkExecs(runtime: OciRuntime, prepared: Prepared, pid: number):
     const done = await runToEnd(runtime.path, execArgs(runtime, prepared.id, { processFile, logFile }));
     return { ...done, log: existsSync(logFile) ? readFileSync(logFile, "utf8") : "" };
   };
-  const plain = await exec(["sh", "-c", 'echo "$FROM $EXTRA $HOME"; ulimit -Hc; grep -E "^(CapEff|Seccomp):" /proc/self/status; exit 5'], { env: ["EXTRA=exec"] });
+  const plain = await exec(["sh", "-c", 'echo "$FROM $EXTRA $HOME"; ulimit -Hc; grep -E "^(CapEff|Seccomp):" /proc/self/status; exit 5'], {
+    env: ["EXTRA=exec"],
+  });
   assert.match(plain.stdout, /^container exec \/root\nunlimited\nCapEff:\s+00000000a80425fb\nSeccomp:\s+2\n$/, plain.stderr);
   assert.equal(plain.exitCode, 5);
   assert.equal((await exec(["sh", "-c", 'id -u; id -G; pwd; echo "$HOME"'], { user: "web", workingDir: "/tmp" })).stdout, "1000\n1001 6\n/tmp\n/home/web\n");
   const own = /CapBnd:\s+(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
   assert.match((await exec(["grep", "CapEff", "/proc/self/status"], { privileged: true })).stdout, new RegExp(`${own}\n$`));
-  for (const [code, command, workingDir] of [[127, "nosuch", "/"], [127, "/bin/nosuch", "/"], [126, "/bin/noexec", "/"], [127, "true", "/missing"], [126, "true", "/plain"]] as const) {
+  for (const [code, command, workingDir] of [
+    [127, "nosuch", "/"],
+    [127, "/bin/nosuch", "/"],
+    [126, "/bin/noexec", "/"],
+    [127, "true", "/missing"],
+    [126, "true", "/plain"],
+  ] as const) {
     const failed = await exec([command], { workingDir });
     assert.equal(startFailureCode(failed.log || failed.stderr), code, `${command} in ${workingDir}: ${failed.log}${failed.stderr}`);
   }
@@ -372,11 +443,23 @@ async function checkExecs(runtime: OciRuntime, prepared: Prepared, pid: number):
 
 function startConmon(runtime: OciRuntime, { id, bundle }: Prepared, exitCommand?: readonly string[]): Promise<SyncPipeAnswer> {
   const args = conmonArgs({
-    id, bundle, runtime, pidFile: join(bundle, "pid"), monitorPidFile: join(bundle, "monitor-pid"), exitDirectory: bundle, logPath: join(bundle, "log"),
-    tty: false, stdin: false, leaveStdinOpen: false, exitCommand,
+    id,
+    bundle,
+    runtime,
+    pidFile: join(bundle, "pid"),
+    monitorPidFile: join(bundle, "monitor-pid"),
+    exitDirectory: bundle,
+    logPath: join(bundle, "log"),
+    tty: false,
+    stdin: false,
+    leaveStdinOpen: false,
+    exitCommand,
   });
   return new Promise((resolve, reject) => {
-    const child = spawn("conmon", args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], env: { ...childEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" } });
+    const child = spawn("conmon", args, {
+      stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+      env: { ...childEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+    });
     const [, , , sync, start] = child.stdio;
     assert.ok(sync && start && "write" in start);
     start.on("error", () => {});
