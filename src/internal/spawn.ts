@@ -27,13 +27,18 @@ export const childEnvironment: Readonly<Record<string, string>> = {
 export function runToEnd(
   program: string,
   args: readonly string[],
-  o: { readonly input?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  o: {
+    readonly input?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+    /** Instead of {@link childEnvironment}. */
+    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  } = {},
 ): Promise<Finished> {
   o.signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child: ChildProcess = spawn(program, args, {
       stdio: [o.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      env: childEnvironment,
+      env: o.env ?? childEnvironment,
     });
     const aborted = onAbort(o.signal, () => child.kill("SIGKILL"));
     let stdout = "";
