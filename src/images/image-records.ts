@@ -1,0 +1,199 @@
+/** The image store's tables. A reference is always in canonical form (contract 0.4). */
+import { BerthError } from "../errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../spec/image-config.ts";
+import { type Database, transaction } from "../state/database.ts";
+
+export const imagesSchema = `
+  create table if not exists images (
+    id text primary key,
+    manifest_digest text not null,
+    config text not null,
+    chain_id text,
+    size_bytes integer not null,
+    pulled_at integer not null
+  ) strict;
+  create table if not exists image_names (
+    reference text primary key,
+    image_id text not null references images (id),
+    digest text not null
+  ) strict;
+  create index if not exists image_names_by_image on image_names (image_id);
+  create table if not exists image_digests (
+    repository text not null,
+    digest text not null,
+    image_id text not null references images (id),
+    primary key (repository, digest, image_id)
+  ) strict;
+  create index if not exists image_digests_by_image on image_digests (image_id);
+  create table if not exists snapshots (
+    chain_id text primary key,
+    parent text,
+    diff_id text not null,
+    size_bytes integer not null
+  ) strict;
+`;
+
+/** An image of the local store. */
+export interface Image {
+  /** Digest of the image config. */
+  readonly id: Digest;
+  /** Digest of the manifest of this image's platform. */
+  readonly manifestDigest: Digest;
+  readonly config: ImageConfig;
+  /** Identity of all layers together; absent for an image without layers. */
+  readonly chainId?: Digest | undefined;
+  /** Unpacked size of all layers. */
+  readonly sizeBytes: number;
+  /** Canonical references with a tag, sorted. */
+  readonly names: readonly string[];
+  /** `repository@digest`, as the registry names the image or the index it came from; sorted. */
+  readonly repoDigests: readonly string[];
+  readonly pulledAt: Date;
+}
+
+export interface NewSnapshot {
+  readonly chainId: Digest;
+  readonly parent: Digest | undefined;
+  readonly diffId: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface NewImage {
+  readonly id: Digest;
+  readonly manifestDigest: Digest;
+  readonly config: Uint8Array;
+  readonly chainIds: readonly Digest[];
+  /** What was unpacked for it, as far as it was not there. */
+  readonly snapshots: readonly NewSnapshot[];
+  /** Canonical reference with a tag; absent when pulled by digest. */
+  readonly name: string | undefined;
+  readonly repository: string;
+  /** What the reference resolved to: the digest of an index or of a manifest. */
+  readonly digest: Digest;
+}
+
+/** How a name stands now. */
+export interface NameRecord {
+  readonly imageId: Digest;
+  readonly digest: Digest;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+export class ImageRecords {
+  readonly #db: Database;
+  readonly #configs = new Map<string, ImageConfig>();
+  readonly #statements = new Map<string, ReturnType<Database["prepare"]>>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  get(id: string): Image | undefined {
+    const row = this.#one("select * from images where id = ?", id);
+    return row === undefined ? undefined : this.#image(row);
+  }
+
+  list(): Image[] {
+    return this.#all("select * from images order by id").map((row) => this.#image(row));
+  }
+
+  byName(reference: string): NameRecord | undefined {
+    const row = this.#one("select image_id, digest from image_names where reference = ?", reference);
+    return row === undefined ? undefined : { imageId: digest(row.image_id), digest: digest(row.digest) };
+  }
+
+  /** Ids of the images a repository names by this digest; several when an index was pulled for several platforms. */
+  byDigest(repository: string, wanted: Digest): Digest[] {
+    const rows = this.#all("select image_id from image_digests where repository = ? and digest = ? order by rowid desc", repository, wanted);
+    return rows.map((row) => digest(row.image_id));
+  }
+
+  /** Ids that begin with `sha256:` and these digits; at most two, which is enough to know that they are ambiguous. */
+  byPrefix(hex: string): Digest[] {
+    const rows = this.#all("select id from images where id >= ? and id < ? limit 2", `sha256:${hex}`, `sha256:${hex}g`);
+    return rows.map((row) => digest(row.id));
+  }
+
+  hasSnapshot(chainId: Digest): boolean {
+    return this.#one("select 1 as found from snapshots where chain_id = ?", chainId) !== undefined;
+  }
+
+  /** Everything a pull acknowledges, at once: the layers, the image, and the names that now mean it. */
+  add(image: NewImage): void {
+    transaction(this.#db, () => {
+      for (const s of image.snapshots) {
+        this.#run("insert or ignore into snapshots values (?, ?, ?, ?)", s.chainId, s.parent ?? null, s.diffId, s.sizeBytes);
+      }
+      const sizes = image.chainIds.map((chainId) => Number(this.#one("select size_bytes from snapshots where chain_id = ?", chainId)?.size_bytes));
+      const size = sizes.reduce((total, bytes) => total + bytes, 0);
+      this.#run(
+        `insert into images values (?, ?, ?, ?, ?, ?)
+         on conflict (id) do update set manifest_digest = excluded.manifest_digest, pulled_at = excluded.pulled_at`,
+        image.id, image.manifestDigest, Buffer.from(image.config).toString(), image.chainIds.at(-1) ?? null, size, Date.now(),
+      );
+      if (image.name !== undefined) {
+        this.#run(
+          `insert into image_names values (?, ?, ?)
+           on conflict (reference) do update set image_id = excluded.image_id, digest = excluded.digest`,
+          image.name, image.id, image.digest,
+        );
+      }
+      this.#run("insert or ignore into image_digests values (?, ?, ?)", image.repository, image.digest, image.id);
+    });
+  }
+
+  #image(row: Row): Image {
+    const id = digest(row.id);
+    return {
+      id,
+      manifestDigest: digest(row.manifest_digest),
+      config: this.#config(id, String(row.config)),
+      chainId: row.chain_id === null ? undefined : digest(row.chain_id),
+      sizeBytes: Number(row.size_bytes),
+      names: this.#all("select reference from image_names where image_id = ? order by reference", id).map((name) => String(name.reference)),
+      repoDigests: this.#all("select repository, digest from image_digests where image_id = ? order by repository, digest", id).map(
+        (entry) => `${String(entry.repository)}@${String(entry.digest)}`,
+      ),
+      pulledAt: new Date(Number(row.pulled_at)),
+    };
+  }
+
+  /** An id is the digest of its config, so what was parsed once stays right. */
+  #config(id: Digest, text: string): ImageConfig {
+    let config = this.#configs.get(id);
+    if (config === undefined) {
+      config = parseImageConfig(Buffer.from(text));
+      this.#configs.set(id, config);
+    }
+    return config;
+  }
+
+  #prepare(sql: string): ReturnType<Database["prepare"]> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #one(sql: string, ...parameters: readonly string[]): Row | undefined {
+    return this.#prepare(sql).get(...parameters);
+  }
+
+  #all(sql: string, ...parameters: readonly string[]): Row[] {
+    return this.#prepare(sql).all(...parameters);
+  }
+
+  #run(sql: string, ...parameters: readonly (string | number | null)[]): void {
+    this.#prepare(sql).run(...parameters);
+  }
+}
+
+/** What we wrote into the tables ourselves was checked then. */
+function digest(value: unknown): Digest {
+  if (typeof value !== "string") throw new BerthError("internal", "the image tables hold something that is no digest");
+  return value as Digest;
+}

@@ -1,0 +1,107 @@
+/** One pull from the registry to the record. Nothing of it is visible before the last step. */
+import type { ContentStore } from "../content/content-store.ts";
+import type { Credentials, RegistryClient } from "../registry/types.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { OciPlatform } from "../spec/platform.ts";
+import { canonicalReference, familiarName, type Reference, repositoryName } from "../spec/reference.ts";
+import type { Image, ImageRecords, NewSnapshot } from "./image-records.ts";
+import type { Layer, LayerUnpacking, LayerWork } from "./layer-unpacking.ts";
+import type { Lease } from "./leases.ts";
+import { imageStatus, type OnPullStatus } from "./pull-progress.ts";
+import { type ResolvedImage, resolveImage } from "./resolve-image.ts";
+import type { PendingSnapshot, SnapshotStore } from "./snapshot-store.ts";
+import type { UnpackPool } from "./unpack-pool.ts";
+
+export interface PullParts {
+  readonly registry: RegistryClient;
+  readonly content: ContentStore;
+  readonly records: ImageRecords;
+  readonly snapshots: SnapshotStore;
+  readonly layers: LayerUnpacking;
+  readonly pool: UnpackPool;
+}
+
+export interface PullRequest {
+  readonly reference: Reference;
+  readonly platform: OciPlatform | undefined;
+  readonly auth: Credentials | undefined;
+  readonly signal: AbortSignal;
+  readonly say: OnPullStatus;
+}
+
+/** `root` is what the reference resolved to. An abort leaves complete blobs in the store, and partial ones for later. */
+export async function pullImage(parts: PullParts, request: PullRequest, root: Descriptor): Promise<Image> {
+  const { reference, auth, signal, say } = request;
+  const name = canonicalReference(reference);
+  say(imageStatus(`Pulling from ${familiarName(repositoryName(reference))}`));
+  const before = parts.records.byName(name);
+  using _workers = parts.pool.hold();
+  const source = { registry: parts.registry, content: parts.content, reference, call: { auth, signal } };
+  const resolved = await resolveImage(source, root, request.platform);
+  const isNew = await storeLayers(parts, request, resolved, root);
+  const isSame = !isNew && (before === undefined ? reference.digest !== undefined : before.imageId === resolved.configDescriptor.digest);
+  sayResult(say, reference, root, isSame);
+  const image = parts.records.get(resolved.configDescriptor.digest);
+  if (image === undefined) throw new Error(`image ${resolved.configDescriptor.digest} was removed while it was pulled`);
+  return image;
+}
+
+export function sayResult(say: OnPullStatus, reference: Reference, root: Descriptor, isSame: boolean): void {
+  const shown = familiarName(canonicalReference(reference));
+  say(imageStatus(`Digest: ${root.digest}`));
+  say(imageStatus(isSame ? `Status: Image is up to date for ${shown}` : `Status: Downloaded newer image for ${shown}`));
+}
+
+/** Answers whether anything had to be unpacked. */
+async function storeLayers(parts: PullParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor): Promise<boolean> {
+  const leases: Lease<LayerWork>[] = [];
+  const listening: Disposable[] = [];
+  try {
+    for (const layer of resolved.layers) {
+      const lease = await parts.layers.acquire(layer, request);
+      leases.push(lease);
+      listening.push(lease.value.board.listen(request.say));
+      // A failed layer ends the pull at once, and not after all others were claimed.
+      await Promise.race([lease.value.claimed, Promise.all(leases.map((other) => other.value.ready)).then(() => {})]);
+    }
+    const unpacked = await Promise.all(leases.map((lease) => lease.value.ready));
+    request.signal.throwIfAborted();
+    const fresh = unpacked.flatMap((work, index) => {
+      const layer = resolved.layers[index];
+      return work === undefined || layer === undefined ? [] : [{ pending: work.pending, snapshot: snapshotOf(layer, work.unpacked.sizeBytes) }];
+    });
+    await publish(parts, fresh.map(({ pending }) => pending));
+    record(parts, request, resolved, root, fresh.map(({ snapshot }) => snapshot));
+    for (const { pending } of fresh) pending.keep();
+    return fresh.length > 0;
+  } finally {
+    for (const listener of listening) listener[Symbol.dispose]();
+    await Promise.all(leases.map((lease) => lease.release()));
+  }
+}
+
+/** Data first, once for all layers, then the names. */
+async function publish(parts: PullParts, pending: readonly PendingSnapshot[]): Promise<void> {
+  if (pending.length === 0) return;
+  await parts.pool.run({ kind: "sync", path: parts.snapshots.root });
+  for (const snapshot of pending) snapshot.publish();
+  parts.snapshots.syncNames();
+}
+
+function record(parts: PullParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor, snapshots: readonly NewSnapshot[]): void {
+  const { reference } = request;
+  parts.records.add({
+    id: resolved.configDescriptor.digest,
+    manifestDigest: resolved.manifestDigest,
+    config: resolved.configBytes,
+    chainIds: resolved.layers.map((layer) => layer.chainId),
+    snapshots,
+    name: reference.digest === undefined ? canonicalReference(reference) : undefined,
+    repository: repositoryName(reference),
+    digest: root.digest,
+  });
+}
+
+function snapshotOf(layer: Layer, sizeBytes: number): NewSnapshot {
+  return { chainId: layer.chainId, parent: layer.parent, diffId: layer.diffId, sizeBytes };
+}

@@ -1,0 +1,151 @@
+/**
+ * Unpacked layers on disk: `<root>/snapshots/<chain id>/fs`, one directory per layer, shared read-only. A layer is
+ * unpacked at `<chain id>.tmp`, under the lock `<chain id>.lock`, and appears by rename; it counts once it is recorded.
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { acquireLock } from "../internal/acquire-lock.ts";
+import { FileLock } from "../internal/file-lock.ts";
+import { type Digest, digestHex, sha256 } from "../spec/digest.ts";
+
+const rootMode = 0o755;
+
+export interface SnapshotRecords {
+  has(chainId: Digest): boolean;
+}
+
+export class SnapshotStore {
+  readonly root: string;
+  readonly #records: SnapshotRecords;
+  readonly #removeTree: (path: string) => Promise<void>;
+
+  constructor(root: string, records: SnapshotRecords, removeTree: (path: string) => Promise<void>) {
+    this.root = join(root, "snapshots");
+    this.#records = records;
+    this.#removeTree = removeTree;
+    mkdirSync(this.root, { recursive: true, mode: 0o700 });
+  }
+
+  /** The layer's files. */
+  path(chainId: Digest): string {
+    return join(this.root, digestHex(chainId), "fs");
+  }
+
+  /** An empty directory, for images without layers. */
+  empty(): string {
+    const path = join(this.root, "empty", "fs");
+    mkdirSync(path, { recursive: true, mode: rootMode });
+    return path;
+  }
+
+  has(chainId: Digest): boolean {
+    return this.#records.has(chainId) && existsSync(this.path(chainId));
+  }
+
+  /** `undefined` when the layer is there. While another process unpacks it, this waits. */
+  async begin(chainId: Digest, signal: AbortSignal): Promise<PendingSnapshot | undefined> {
+    if (this.has(chainId)) return undefined;
+    const base = join(this.root, digestHex(chainId));
+    const lock = await acquireLock(`${base}.lock`, { signal });
+    if (this.has(chainId)) {
+      lock.releaseAndDelete();
+      return undefined;
+    }
+    const pending = new PendingSnapshot(base, lock, this.#removeTree);
+    try {
+      await pending.reset();
+      return pending;
+    } catch (error) {
+      lock.releaseAndDelete();
+      throw error;
+    }
+  }
+
+  /** Makes renames durable. */
+  syncNames(): void {
+    const fd = openSync(this.root, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Removes what dead processes left: half-unpacked layers, layers without a record, locks nobody holds. */
+  async recover(): Promise<void> {
+    const unrecorded = new Set<string>();
+    for (const name of readdirSync(this.root)) {
+      const hex = /^([0-9a-f]{64})(?:\.tmp|\.lock)?$/.exec(name)?.[1];
+      if (hex !== undefined && (name !== hex || !this.#records.has(`sha256:${hex}` as Digest))) unrecorded.add(hex);
+    }
+    for (const hex of unrecorded) await this.#recoverOne(hex);
+  }
+
+  async #recoverOne(hex: string): Promise<void> {
+    const base = join(this.root, hex);
+    const lock = FileLock.tryAcquire(`${base}.lock`);
+    if (lock === undefined) return;
+    try {
+      if (existsSync(`${base}.tmp`)) await this.#removeTree(`${base}.tmp`);
+      if (existsSync(base) && !this.#records.has(`sha256:${hex}` as Digest)) await this.#removeTree(base);
+    } finally {
+      lock.releaseAndDelete();
+    }
+  }
+}
+
+/** A layer being unpacked by us. */
+export class PendingSnapshot {
+  readonly #base: string;
+  readonly #lock: FileLock;
+  readonly #removeTree: (path: string) => Promise<void>;
+  #isPublished = false;
+  #isRecorded = false;
+
+  constructor(base: string, lock: FileLock, removeTree: (path: string) => Promise<void>) {
+    this.#base = base;
+    this.#lock = lock;
+    this.#removeTree = removeTree;
+  }
+
+  get directory(): string {
+    return join(`${this.#base}.tmp`, "fs");
+  }
+
+  /** An empty directory, whatever was there. */
+  async reset(): Promise<void> {
+    for (const path of [`${this.#base}.tmp`, this.#base]) if (existsSync(path)) await this.#removeTree(path);
+    mkdirSync(this.directory, { recursive: true, mode: rootMode });
+  }
+
+  /** Renames the layer to where it belongs. Its data must be on disk. Idempotent. */
+  publish(): void {
+    if (this.#isPublished) return;
+    renameSync(`${this.#base}.tmp`, this.#base);
+    this.#isPublished = true;
+  }
+
+  /** The record is written: from here on the layer stays. */
+  keep(): void {
+    this.#isRecorded = true;
+  }
+
+  /** Frees the lock, and removes what was not kept. */
+  async close(): Promise<void> {
+    try {
+      if (!this.#isRecorded) await this.#removeTree(this.#isPublished ? this.#base : `${this.#base}.tmp`);
+    } finally {
+      this.#lock.releaseAndDelete();
+    }
+  }
+}
+
+/** Identities of the stacks of layers, base first (image-spec config.md "Layer ChainID"). */
+export function chainIds(diffIds: readonly Digest[]): Digest[] {
+  const chain: Digest[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    chain.push(below === undefined ? diffId : sha256(`${below} ${diffId}`));
+  }
+  return chain;
+}
