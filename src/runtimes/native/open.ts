@@ -8,7 +8,8 @@ import { networkSchema } from "../../network/records.ts";
 import { openNetworkStack } from "../../network/stack.ts";
 import { hostFacts } from "../../oci/host-facts.ts";
 import { findOciRuntime, findProgram } from "../../oci/probe.ts";
-import { createRegistryClient, registryConfigFromEnvironment } from "../../registry/client.ts";
+import { createRegistryClient } from "../../registry/client.ts";
+import { registryConfigFromEnvironment } from "../../registry/config.ts";
 import type { RuntimeInfo } from "../../runtime/runtime.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
 import { type Database, openDatabase } from "../../state/database.ts";
@@ -57,7 +58,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
-  const images = openImageStore({ root, db, registry });
+  const images = openImageStore({ root, db, registry, onWarning: o.onWarning });
   const ctx: NativeContext = {
     uuid,
     layout: paths,

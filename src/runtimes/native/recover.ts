@@ -3,12 +3,13 @@
  * looked at; the others belong to a process that is alive and at work.
  */
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { isBerthError } from "../../errors.ts";
 import { FileLock } from "../../internal/file-lock.ts";
 import { nativePrefix, parseContainerId } from "../../spec/container-id.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
-import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
+import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
 import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
 
@@ -34,11 +35,11 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   const paths = pathsOf(ctx, record.facts.id);
   if (!isRunning(record) && !existsSync(paths.directory)) {
     // The directory goes before the record: this removal was cut off between the two.
-    await removeContainer(ctx, record.facts.id, false);
+    await finishRemoval(ctx, record);
     return;
   }
   if (isRunning(record)) {
-    watchProcess(ctx, record);
+    watchProcess(ctx, record.key, mainProcess(record.run));
     return;
   }
   if (!hasLeftovers(paths)) return;
@@ -50,6 +51,15 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   const main = processFromFile(paths.pidFile);
   if (main !== undefined && !existsSync(paths.exitFile)) await killAll(ctx, paths, record.facts.spec.cgroupParent, main, 10_000);
   await tearDownRun(ctx, now);
+}
+
+/** Unless its remover is alive after all: then the record is gone once the lock is ours. */
+async function finishRemoval(ctx: NativeContext, record: ContainerRecord): Promise<void> {
+  try {
+    await removeContainer(ctx, record.facts.id, false);
+  } catch (error) {
+    if (!isBerthError(error, "not_found")) throw error;
+  }
 }
 
 function hasLeftovers(paths: ContainerPaths): boolean {

@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { BerthError, messageOf } from "../../errors.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import { mustGet, type NativeContext, notFound, serialised } from "./context.ts";
@@ -19,7 +20,7 @@ export async function removeContainer(ctx: NativeContext, id: ContainerId, keepA
       await tearDownRun(ctx, record);
       try {
         if (!keepAnonymousVolumes) for (const volume of record.facts.anonymousVolumes) ctx.volumes.remove(volume);
-        rmSync(paths.directory, { recursive: true, force: true });
+        await rm(paths.directory, { recursive: true, force: true });
         rmSync(paths.exitFile, { force: true });
       } catch (cause) {
         throw new BerthError("internal", `cannot remove container ${record.name}: ${messageOf(cause)}; remove it again once that is mended`, { cause });

@@ -33,7 +33,7 @@ export function processFromFile(path: string): ProcessIdentity | undefined {
 export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRecord {
   if (record.run.status !== "running") return record;
   const paths = pathsOf(ctx, record.facts.id);
-  const exit = readExitFile(paths.exitFile) ?? lostExit(record);
+  const exit = readExitFile(paths.exitFile) ?? lostExit(record, paths.exitFile);
   if (exit === undefined) return record;
   const exact = exactStatus(ctx, record.key);
   const oomKilled = existsSync(paths.oomFile);
@@ -57,9 +57,10 @@ export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRe
 }
 
 /** The monitor died before it could tell: the program is dead or beyond our reach, its code unknown. */
-function lostExit(record: ContainerRecord): { code: number; finishedAt: number } | undefined {
+function lostExit(record: ContainerRecord, exitFile: string): { code: number; finishedAt: number } | undefined {
   if (isAlive(monitorProcess(record.run)) || isAlive(mainProcess(record.run))) return undefined;
-  return { code: 255, finishedAt: Date.now() };
+  // It may have written the file and ended since we looked.
+  return readExitFile(exitFile) ?? { code: 255, finishedAt: Date.now() };
 }
 
 function exactStatus(ctx: NativeContext, key: string): { code: number; signal?: number } | undefined {
@@ -73,11 +74,12 @@ function exactStatus(ctx: NativeContext, key: string): { code: number; signal?: 
 }
 
 /** Keeps a descriptor of the main process, so that its wait status can be read exactly when it ends. */
-export function watchProcess(ctx: NativeContext, record: ContainerRecord): void {
-  const process = mainProcess(record.run);
-  if (process === undefined || ctx.processes.has(record.key)) return;
-  const descriptor = openProcess(process);
-  if (descriptor !== undefined) ctx.processes.set(record.key, descriptor);
+export function watchProcess(ctx: NativeContext, key: string, main: ProcessIdentity | undefined): void {
+  if (main === undefined) return;
+  const descriptor = openProcess(main);
+  if (descriptor === undefined) return;
+  ctx.processes.get(key)?.close();
+  ctx.processes.set(key, descriptor);
 }
 
 export function stateOf(ctx: NativeContext, record: ContainerRecord): ContainerState {

@@ -1,19 +1,20 @@
 /** Method 4: mount, monitor, network, OCI start, record. Whatever fails on the way undoes all that came before. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { BerthError, isBerthError, messageOf } from "../../errors.ts";
 import { FileLock } from "../../internal/file-lock.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
-import { identifyProcess } from "../../internal/process-identity.ts";
+import { identifyProcess, type ProcessIdentity } from "../../internal/process-identity.ts";
 import { runToEnd } from "../../internal/spawn.ts";
 import type { Endpoint } from "../../network/types.ts";
 import { conmonArgs } from "../../oci/conmon.ts";
-import { startCommand, startFailureCode } from "../../oci/runtime-command.ts";
+import { failureMessage, startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import { writeBundle } from "./bundle.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
 import { mountRoot } from "./create.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
+import { applyTmpfsModes } from "../../oci/tmpfs-mode.ts";
 import { startMonitor } from "./monitor.ts";
 import { attachEndpoint, planNetwork } from "./container-network.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
@@ -32,18 +33,25 @@ export async function startContainer(ctx: NativeContext, id: ContainerId): Promi
 
 async function attempt(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
   try {
-    const endpoint = await createOciContainer(ctx, record, paths);
+    const { main, endpoint } = await createOciContainer(ctx, record, paths);
+    watchProcess(ctx, record.key, main);
     await connectAttaches(ctx, record.key);
     if (record.facts.spec.deleteOnExit) superviseRemoval(ctx, record.key, paths);
     await startOciContainer(ctx, record, paths);
-    recordStart(ctx, record, paths, endpoint);
+    recordStart(ctx, record, paths, main, endpoint);
   } catch (cause) {
     await undo(ctx, record, paths);
     throw recordFailure(ctx, record, cause);
   }
 }
 
-async function createOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<Endpoint | undefined> {
+interface CreatedContainer {
+  /** The container's init: it waits for the OCI start and then becomes the user's program. */
+  readonly main: ProcessIdentity;
+  readonly endpoint: Endpoint | undefined;
+}
+
+async function createOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<CreatedContainer> {
   const { spec } = record.facts;
   // The bundle is the intent: where it lies without a running record, a start was cut off and is undone.
   rmSync(paths.bundle, { recursive: true, force: true });
@@ -52,8 +60,8 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   mountRoot(ctx, paths, record.imageId);
   for (const entry of spec.storage) if (entry.type === "named") await ctx.volumes.ensure(entry.name, paths.merged, entry.target);
   const network = planNetwork(ctx, record, paths);
-  const warnings = writeBundle(ctx, record, paths, network);
-  for (const warning of warnings) ctx.onWarning(`${record.name}: ${warning}`);
+  const bundle = writeBundle(ctx, record, paths, network);
+  for (const warning of bundle.warnings) ctx.onWarning(`${record.name}: ${warning}`);
   const args = conmonArgs({
     id: paths.ociId,
     bundle: paths.bundle,
@@ -68,8 +76,11 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     exitCommand: exitCommand(ctx, record, paths),
   });
   const pid = await startMonitor(ctx.conmon, args, paths.bundle);
+  const main = identifyProcess(pid);
+  if (main === undefined) throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
   attachEndpoint(ctx, network, pid);
-  return network.endpoint;
+  applyTmpfsModes(pid, bundle.spec.mounts);
+  return { main, endpoint: network.endpoint };
 }
 
 async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
@@ -97,21 +108,19 @@ function quote(word: string): string {
 async function startOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
   const { program, args } = startCommand(ctx.oci, paths.ociId);
   const done = await runToEnd(program, args);
-  if (done.exitCode === 0) return;
-  const reason = done.stderr.trim() || `${program} start ended with ${done.exitCode}`;
+  if (done.exitCode === 0 || endedBeforeItsStart(done.stderr)) return;
+  const reason = failureMessage(done.stderr) || `${program} start ended with ${done.exitCode}`;
   throw new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode: startFailureCode(reason) });
 }
 
-function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
-  const pid = Number(readFileSync(paths.pidFile, "latin1"));
-  const main = identifyProcess(pid);
+function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, main: ProcessIdentity, endpoint: Endpoint | undefined): void {
   const monitor = processFromFile(paths.monitorPidFile);
   const run: ContainerRun = {
     status: "running",
     starts: record.run.starts + 1,
     exits: record.run.exits,
-    pid,
-    pidStart: main?.startTicks ?? 0,
+    pid: main.pid,
+    pidStart: main.startTicks,
     monitorPid: monitor?.pid,
     monitorStart: monitor?.startTicks,
     startedAt: Date.now(),
@@ -122,7 +131,14 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
         : [{ network: endpoint.network, aliases: [], ipv4: endpoint.ipv4, macAddress: endpoint.macAddress, gateway: endpoint.gateway }],
   };
   ctx.store.setRun(record.key, run);
-  watchProcess(ctx, { ...record, run });
+}
+
+/**
+ * A program may end, and conmon delete the container, before the OCI runtime has tidied up after its own start. The FIFO is
+ * only gone once the program was let go.
+ */
+function endedBeforeItsStart(stderr: string): boolean {
+  return /exec\.fifo\b.*no such file/i.test(stderr);
 }
 
 /** From now on this engine removes the container after its exit, for as long as this process lives. */

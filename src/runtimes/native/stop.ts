@@ -33,7 +33,7 @@ async function endRun(ctx: NativeContext, record: ContainerRecord, signal: numbe
   const main = mainProcess(record.run);
   const exited = waitFor(ctx, id, "not-running", undefined);
   if (main !== undefined) {
-    const delivered = graceMs === 0 || signalProcess(main, signal);
+    const delivered = signalProcess(main, signal);
     const patience = delivered ? graceMs : Math.min(graceMs, 2_000);
     const ended = patience > 0 && (await endedWithin(main, patience));
     if (!ended) await kill(ctx, record);
