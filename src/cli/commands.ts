@@ -1,0 +1,35 @@
+import type { Command } from "commander";
+import type { CliContext } from "./context.ts";
+
+/** What the names of a command's operands are, for completion. */
+export type Operands = "containers" | "running" | "images" | "image-first" | "container-first" | "any" | "none";
+
+/** A command as the help lists it. Its flags live in a module of its own, loaded when it is used. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly operands: Operands;
+  load(): Promise<(context: CliContext) => Command>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  { name: "run", summary: "Create and run a new container from an image", operands: "image-first", load: async () => (await import("./commands/run.ts")).runCommand },
+  { name: "exec", summary: "Run a command in a running container", operands: "container-first", load: async () => (await import("./commands/exec.ts")).execCommand },
+  { name: "ps", summary: "List containers", operands: "none", load: async () => (await import("./commands/ps.ts")).psCommand },
+  { name: "logs", summary: "Fetch the logs of a container", operands: "containers", load: async () => (await import("./commands/logs.ts")).logsCommand },
+  { name: "stop", summary: "Stop one or more running containers", operands: "running", load: async () => (await import("./commands/stop.ts")).stopCommand },
+  { name: "kill", summary: "Send a signal to one or more running containers", operands: "running", load: async () => (await import("./commands/kill.ts")).killCommand },
+  { name: "rm", summary: "Remove one or more containers", operands: "containers", load: async () => (await import("./commands/rm.ts")).rmCommand },
+  { name: "wait", summary: "Wait until containers stop, then print their exit codes", operands: "containers", load: async () => (await import("./commands/wait.ts")).waitCommand },
+  { name: "inspect", summary: "Show everything known about containers or images, as JSON", operands: "any", load: async () => (await import("./commands/inspect.ts")).inspectCommand },
+  { name: "stats", summary: "Show a live stream of what containers use", operands: "running", load: async () => (await import("./commands/stats.ts")).statsCommand },
+  { name: "pull", summary: "Download an image from a registry", operands: "images", load: async () => (await import("./commands/pull.ts")).pullCommand },
+  { name: "images", summary: "List images", operands: "none", load: async () => (await import("./commands/images.ts")).imagesCommand },
+  { name: "create", summary: "Create a new container without starting it", operands: "image-first", load: async () => (await import("./commands/create.ts")).createCommand },
+  { name: "start", summary: "Start one or more stopped containers", operands: "containers", load: async () => (await import("./commands/start.ts")).startCommand },
+  { name: "attach", summary: "Connect the terminal to a running container", operands: "running", load: async () => (await import("./commands/attach.ts")).attachCommand },
+  { name: "version", summary: "Show the version", operands: "none", load: async () => (await import("./commands/version.ts")).versionCommand },
+  { name: "info", summary: "Show the backend in use and what it stands on", operands: "none", load: async () => (await import("./commands/info.ts")).infoCommand },
+  { name: "doctor", summary: "Check this host and name the remedy for what it lacks", operands: "none", load: async () => (await import("./commands/doctor.ts")).doctorCommand },
+  { name: "completion", summary: "Print a completion script for bash or zsh", operands: "none", load: async () => (await import("./commands/completion.ts")).completionCommand },
+];
