@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { contests } from "./contests.ts";
-import { isIsolated, runIsolated } from "./isolate.ts";
+import { isIsolated, runIsolated } from "../scripts/lib/isolate.ts";
 import { machineFacts } from "./machine.ts";
 import { measure, type Result } from "./measure.ts";
 import { Scope } from "./scope.ts";

@@ -9,7 +9,7 @@ import { type BareRuntime, bareRuntime } from "./bare-crun.ts";
 import { dockerPull } from "./docker-work.ts";
 import { type Dockerd, startDockerd } from "./dockerd.ts";
 import { pushBusybox, pushPullImage } from "./images.ts";
-import { Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 export interface Stage {
   readonly dir: string;

@@ -62,7 +62,7 @@ function importsOf(file: string): Import[] {
 }
 
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[^]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
 }
 
 /** `src/runtimes/native/open.ts` → `runtimes/native`; `src/errors.ts` → `errors`; `test/support/x.ts` → `test`. */

@@ -1,0 +1,34 @@
+/** What the test suite consists of, in the order it runs: the quick things first. */
+
+export interface TestGroup {
+  readonly name: string;
+  /** Files, as glob patterns from the root of the project; `not` takes some out again. */
+  readonly files: readonly string[];
+  readonly not?: readonly string[];
+  /** Containers, mounts and namespaces need root. */
+  readonly needsRoot: boolean;
+  /** How many test files run at once. */
+  readonly atOnce: number;
+}
+
+/** A program that must end with 0; counts as one test. */
+export interface Check {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+export const checks: readonly Check[] = [
+  { name: "types", command: ["tsc", "-p", "."] },
+  { name: "lint", command: ["biome", "lint", "--error-on-warnings", "."] },
+  { name: "format", command: ["biome", "format", "."] },
+];
+
+export const groups: readonly TestGroup[] = [
+  { name: "structure", files: ["test/*.test.ts"], not: ["test/readme.test.ts"], needsRoot: false, atOnce: 2 },
+  { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, atOnce: 2 },
+  { name: "contract on mock", files: ["test/contract/mock*.test.ts"], needsRoot: false, atOnce: 1 },
+  { name: "contract on native with crun", files: ["test/contract/native-crun*.test.ts"], needsRoot: true, atOnce: 1 },
+  { name: "contract on native with runc", files: ["test/contract/native-runc*.test.ts"], needsRoot: true, atOnce: 1 },
+  { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 1 },
+  { name: "readme", files: ["test/readme.test.ts"], needsRoot: true, atOnce: 1 },
+];
