@@ -79,12 +79,19 @@ describe("a container whose engine was killed", () => {
   });
 
   test("with deleteOnExit is removed though no engine is alive", async () => {
-    startAndDie("fleeting", { ...sh("exit 0"), lifecycle: { deleteOnExit: true } });
+    startAndDie("fleeting", { ...sh("sleep 0.5"), lifecycle: { deleteOnExit: true } });
     const gone = (): boolean => !readdirSync(join(root, "containers")).some((entry) => entry.includes("fleeting"));
     for (let tries = 0; tries < 200 && !gone(); tries += 1) await sleep(50);
     assert.ok(gone(), "the container's directory is gone");
     await using runtime = await open();
     await assert.rejects(runtime.containerState(standaloneId("fleeting")), { code: "not_found" });
+  });
+
+  test("with deleteOnExit is removed by the next engine when its supervisor died after the exit", async () => {
+    startAndDie("orphan", { ...sh("exit 0"), lifecycle: { deleteOnExit: true } });
+    await sleep(300);
+    await using runtime = await open();
+    await assert.rejects(runtime.containerState(standaloneId("orphan")), { code: "not_found" });
   });
 
   test("can be stopped and removed by another engine while a third one waits", async () => {

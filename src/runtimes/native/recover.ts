@@ -11,6 +11,7 @@ import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
+import { superviseRemoval } from "./start.ts";
 import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
 
 export async function recover(ctx: NativeContext): Promise<void> {
@@ -33,13 +34,15 @@ function mayHoldNetwork(ctx: NativeContext, key: string): boolean {
 async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Promise<void> {
   const record = settle(ctx, before);
   const paths = pathsOf(ctx, record.facts.id);
-  if (!isRunning(record) && !existsSync(paths.directory)) {
-    // The directory goes before the record: this removal was cut off between the two.
+  const ranAndEnded = record.run.status === "exited" && record.facts.spec.deleteOnExit;
+  if (!isRunning(record) && (ranAndEnded || !existsSync(paths.directory))) {
+    // Its supervisor died before it could remove it; or, the directory going before the record, in the middle of that.
     await finishRemoval(ctx, record);
     return;
   }
   if (isRunning(record)) {
     watchProcess(ctx, record.key, mainProcess(record.run));
+    if (record.facts.spec.deleteOnExit && !ctx.isExitHandler) superviseRemoval(ctx, record.key, paths);
     return;
   }
   if (!hasLeftovers(paths)) return;
