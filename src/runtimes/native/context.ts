@@ -68,7 +68,9 @@ export function mustGet(ctx: NativeContext, id: ContainerId): ContainerRecord {
 export function serialised<T>(ctx: NativeContext, id: ContainerId, task: (paths: ContainerPaths, lock: FileLock) => Promise<T>): Promise<T> {
   const paths = pathsOf(ctx, id);
   return ctx.locks.run(paths.key, async () => {
-    const lock = await FileLock.acquire(paths.lock);
+    // conmon waits for the exit handler, and who holds the lock may wait for conmon.
+    const lock = ctx.isExitHandler ? FileLock.tryAcquire(paths.lock) : await FileLock.acquire(paths.lock);
+    if (lock === undefined) throw new BerthError("conflict", `another process is at work on container ${paths.key}`);
     try {
       return await task(paths, lock);
     } finally {

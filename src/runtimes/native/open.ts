@@ -82,7 +82,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     onWarning: o.onWarning ?? (() => {}),
     exitHandler: exitHandler(paths.root, paths.run, found.runtime.path),
   };
-  await recover(ctx);
+  if (!ctx.isExitHandler) await recover(ctx);
   let release: Promise<void> | undefined;
   return new NativeRuntime(ctx, {
     info: () => info(ctx, found.reasons),
@@ -106,7 +106,7 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
   if (isRunning(record)) return;
   ctx.exits.announce(ociId);
   try {
-    if (ctx.supervised.has(record.key)) await removeContainer(ctx, id, false);
+    if (record.facts.spec.deleteOnExit) await removeContainer(ctx, id, false);
     else if (!ctx.locks.isBusy(record.key)) {
       await serialised(ctx, id, async () => {
         const now = ctx.store.get(record.key);
