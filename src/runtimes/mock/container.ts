@@ -1,0 +1,130 @@
+/** One container of the mock: what it is, what it does, who waits for it. Legal moves are decided in `lifecycle.ts`. */
+import { BerthError } from "../../errors.ts";
+import { type KnownExit, outcomeFromExit } from "../../runtime/derive.ts";
+import type { ContainerState, PortMappingEntry, StatsSample, WaitCondition, WaitOutcome } from "../../runtime/types.ts";
+import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import type { CompleteSpec } from "../../spec/service-spec.ts";
+import type { AttachHub } from "./attach.ts";
+import type { Files } from "./file-tree.ts";
+import type { StoredImage } from "./images.ts";
+import type { ContainerLog } from "./log.ts";
+import type { RunningProcess } from "./process.ts";
+
+/** A run of the main process. */
+export interface Run {
+  readonly process: RunningProcess;
+  readonly pid: number;
+  readonly startedMonotonicMs: number;
+  readonly execs: Set<RunningProcess>;
+  readonly ip: string | undefined;
+  readonly ports: readonly PortMappingEntry[];
+  /** Resolves when the exit is recorded. */
+  readonly recorded: Promise<void>;
+}
+
+export type Status = "created" | "running" | "exited" | "failed" | "removing";
+
+interface Waiter {
+  readonly condition: WaitCondition;
+  readonly resolve: (outcome: WaitOutcome) => void;
+}
+
+export interface ContainerSetup {
+  readonly id: ContainerId;
+  readonly hexId: string;
+  readonly name: string;
+  readonly spec: CompleteSpec;
+  readonly env: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly image: StoredImage;
+  readonly createdAt: Date;
+  readonly log: ContainerLog;
+  readonly hub: AttachHub;
+}
+
+export class Container {
+  readonly setup: ContainerSetup;
+  readonly files: Files = new Map();
+  /** Anonymous volumes by target. */
+  readonly volumes: Map<string, Files> = new Map();
+  name: string;
+  status: Status = "created";
+  paused = false;
+  run: Run | undefined;
+  exit: KnownExit | undefined;
+  startedAt: Date | undefined;
+  failure: string | undefined;
+  stats: Partial<StatsSample> = {};
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(setup: ContainerSetup) {
+    this.setup = setup;
+    this.name = setup.name;
+  }
+
+  get key(): string {
+    return containerIdToString(this.setup.id);
+  }
+
+  get spec(): CompleteSpec {
+    return this.setup.spec;
+  }
+
+  get isRunning(): boolean {
+    return this.run !== undefined;
+  }
+
+  get state(): ContainerState {
+    switch (this.status) {
+      case "created":
+        return { state: "pending" };
+      case "running":
+        return { state: "running" };
+      case "exited":
+        return { state: "exited", code: this.exit?.code ?? 0 };
+      case "failed":
+        return { state: "failed", reason: this.failure ?? "container is dead" };
+      case "removing":
+        return { state: "stopping" };
+    }
+    return this.status satisfies never;
+  }
+
+  /** The run, or `conflict` naming what was wanted. */
+  mustRun(wanted: string): Run {
+    if (this.run === undefined) throw new BerthError("conflict", `cannot ${wanted} ${this.key}: it is not running; start it first`);
+    return this.run;
+  }
+
+  refuseRemoving(): void {
+    if (this.status === "removing") throw new BerthError("conflict", `container ${this.key} is being removed`);
+  }
+
+  /** Registers at once; table in contract 2.4. */
+  wait(condition: WaitCondition, signal: AbortSignal): Promise<WaitOutcome> {
+    if (condition === "not-running" && this.run === undefined && this.status !== "removing") return Promise.resolve(this.outcome());
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => finish(() => reject(signal.reason));
+      const waiter: Waiter = { condition, resolve: (outcome) => finish(() => resolve(outcome)) };
+      const finish = (settle: () => void): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener("abort", onAbort);
+        settle();
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  outcome(): WaitOutcome {
+    return this.exit === undefined ? { exitCode: 0, reason: "exited" } : outcomeFromExit(this.exit);
+  }
+
+  /** Wakes waiters after an exit or, with `removed`, all of them. */
+  wake(event: "exit" | "removed"): void {
+    for (const waiter of [...this.#waiters]) {
+      if (event === "removed" || waiter.condition !== "removed") waiter.resolve(this.outcome());
+    }
+  }
+}

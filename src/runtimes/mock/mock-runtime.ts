@@ -1,0 +1,369 @@
+/** The Runtime interface over a simulated world (contract 3.3, "mock"). */
+import { BerthError } from "../../errors.ts";
+import { abandonable } from "../../internal/abort.ts";
+import { BaseRuntime } from "../../runtime/base-runtime.ts";
+import { capabilitiesExcept } from "../../runtime/capabilities.ts";
+import type { RuntimeMethod } from "../../runtime/capabilities.ts";
+import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
+import { collectExec, execEvents } from "../../runtime/exec-events.ts";
+import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
+import type * as t from "../../runtime/types.ts";
+import { type ContainerId, containerIdLabel } from "../../spec/container-id.ts";
+import { canonicalReference, parseReference } from "../../spec/reference.ts";
+import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
+import { MockControl } from "./control.ts";
+import type { Container } from "./container.ts";
+import { interactive, startExec, type StartedExec } from "./exec.ts";
+import { dropped, type Fault, Faults } from "./faults.ts";
+import * as lifecycle from "./lifecycle.ts";
+import { inspect, sample, snapshot, summarise } from "./observe.ts";
+import { Change, guardedStream } from "./stream.ts";
+import type { World } from "./world.ts";
+
+const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
+const unsupportedMethods = [
+  "searchImages",
+  "saveImages",
+  "loadImages",
+  "importImage",
+  "exportContainerFs",
+  "commitContainer",
+  "updateContainerResources",
+  "topContainer",
+  "changesContainer",
+  "archiveGet",
+  "archivePut",
+  "archiveHead",
+] as const;
+
+const minStatsMs = 100;
+
+export class MockRuntime extends BaseRuntime {
+  readonly control: MockControl;
+  readonly #world: World;
+  readonly #faults = new Faults();
+  readonly #closing = new AbortController();
+
+  constructor(world: World) {
+    const refused = unsupportedMethods.map((method) => [method, { support: "unsupported", reason: inMemory }] as const);
+    const neutral = (["getContainerPortOverride", "syncContainerVolumes"] as const).map((method) => [method, { support: "neutral" }] as const);
+    super({
+      backend: "mock",
+      capabilities: capabilitiesExcept(Object.fromEntries([...refused, ...neutral])),
+      extras: {
+        attachContainer: async (id, o = {}) => {
+          this.#checkOpen(o.signal);
+          const { spec, setup } = this.#get(id);
+          return setup.hub.attach(o.stdin === true && spec.stdinOpen, o.signal);
+        },
+        info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
+      },
+    });
+    this.#world = world;
+    this.control = new MockControl(world, this.#faults);
+  }
+
+  /** A second runtime on the same state, as another process would open it. */
+  reopen(): MockRuntime {
+    return new MockRuntime(this.#world);
+  }
+
+  override async close(): Promise<void> {
+    this.#closing.abort(new BerthError("aborted", "the runtime was closed"));
+  }
+
+  pullImage(image: string, o: PullOptions = {}): Promise<void> {
+    return this.#call("pullImage", o.signal, async () => void this.#world.images.pull(image, "if_not_present", undefined, o));
+  }
+
+  pullImageWithPolicy(image: string, policy: PullPolicy, auth?: t.RegistryAuth, o: PullOptions = {}): Promise<void> {
+    return this.#call("pullImageWithPolicy", o.signal, async () => void this.#world.images.pull(image, policy, auth, o));
+  }
+
+  override pullImageStream(image: string, auth?: t.RegistryAuth, o: PullOptions = {}): Promise<AsyncIterable<t.PullProgress>> {
+    return this.#stream("pullImageStream", o.signal, async () => {
+      canonicalReference(parseReference(image));
+      return () => this.#world.images.pullStream(image, auth, o);
+    });
+  }
+
+  createContainer(id: ContainerId, spec: ServiceSpec, o: t.CallOptions = {}): Promise<void> {
+    return this.#call("createContainer", o.signal, async () => lifecycle.createContainer(this.#world, id, spec));
+  }
+
+  startContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
+    return this.#locked("startContainer", id, o, async (container) => lifecycle.startContainer(this.#world, container));
+  }
+
+  stopContainer(id: ContainerId, timeoutMs?: number, o: t.CallOptions & { readonly stopSignal?: string | undefined } = {}): Promise<void> {
+    return this.#call("stopContainer", o.signal, () => lifecycle.stopContainer(this.#world, this.#get(id), timeoutMs, o.stopSignal));
+  }
+
+  override killContainer(
+    id: ContainerId,
+    signal = "SIGKILL",
+    o: t.CallOptions & { readonly anySignal?: boolean | undefined } = {},
+  ): Promise<void> {
+    return this.#call("killContainer", o.signal, () => lifecycle.killContainer(this.#get(id), signal, o.anySignal));
+  }
+
+  removeContainer(id: ContainerId, o: t.CallOptions & { readonly keepAnonymousVolumes?: boolean | undefined } = {}): Promise<void> {
+    return this.#call("removeContainer", o.signal, async () => {
+      const container = this.#get(id);
+      container.refuseRemoving();
+      await lifecycle.removeContainer(this.#world, container);
+    });
+  }
+
+  override renameContainer(id: ContainerId, newName: string, o: t.CallOptions = {}): Promise<void> {
+    return this.#locked("renameContainer", id, o, async (container) => lifecycle.renameContainer(this.#world, container, newName));
+  }
+
+  override pauseContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
+    return this.#locked("pauseContainer", id, o, async (container) => lifecycle.pauseContainer(container));
+  }
+
+  override unpauseContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
+    return this.#locked("unpauseContainer", id, o, async (container) => lifecycle.unpauseContainer(container));
+  }
+
+  override pruneContainers(o: Parameters<Runtime["pruneContainers"]>[0] = {}): Promise<t.ContainerPruneResult> {
+    return this.#call("pruneContainers", o.signal, async () => {
+      const { until, labels = [] } = o;
+      const stopped = [...this.#world.containers.values()].filter((container) => !container.isRunning && !this.#world.locks.isBusy(container.key));
+      const chosen = stopped.filter((container) => (until === undefined || container.setup.createdAt < until) && labels.every((label) => hasLabel(container, label)));
+      for (const container of chosen) await lifecycle.removeContainer(this.#world, container);
+      return { deleted: chosen.map(({ setup }) => setup.spec.labels[containerIdLabel] ?? setup.hexId), spaceReclaimed: 0 };
+    });
+  }
+
+  override syncContainerVolumes(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
+    return this.#call("syncContainerVolumes", o.signal, async () => void this.#get(id));
+  }
+
+  containerState(id: ContainerId, o: t.CallOptions = {}): Promise<t.ContainerState> {
+    return this.#call("containerState", o.signal, async () => this.#get(id).state);
+  }
+
+  override inspectDetailed(id: ContainerId, o: t.CallOptions = {}): Promise<t.ContainerInspectDetails> {
+    return this.#call("inspectDetailed", o.signal, async () => inspect(this.#world, this.#get(id)));
+  }
+
+  override listContainers(o: t.CallOptions = {}): Promise<readonly t.RuntimeContainerSummary[]> {
+    return this.#call("listContainers", o.signal, async () => [...[...this.#world.containers.values()].map(summarise), ...this.#world.foreign]);
+  }
+
+  override portMappingsContainer(id: ContainerId, o: t.CallOptions = {}): Promise<readonly t.PortMappingEntry[]> {
+    return this.#call("portMappingsContainer", o.signal, async () => this.#get(id).run?.ports ?? []);
+  }
+
+  getContainerStats(id: ContainerId, o: t.CallOptions = {}): Promise<t.ContainerStats> {
+    return this.#call("getContainerStats", o.signal, async () => snapshot(this.#world, this.#get(id)));
+  }
+
+  override statsStream(
+    id: ContainerId,
+    o: t.CallOptions & { readonly intervalMs?: number | undefined } = {},
+  ): Promise<AsyncIterable<t.StatsSample>> {
+    return this.#stream("statsStream", o.signal, async () => {
+      const intervalMs = Math.max(minStatsMs, o.intervalMs ?? 1000);
+      const container = this.#get(id);
+      return (stop) => this.#samples(container, intervalMs, stop);
+    });
+  }
+
+  getContainerPid(id: ContainerId, o: t.CallOptions = {}): Promise<number | undefined> {
+    return this.#call("getContainerPid", o.signal, async () => this.#get(id).run?.pid);
+  }
+
+  getContainerIp(id: ContainerId, o: t.CallOptions = {}): Promise<string | undefined> {
+    return this.#call("getContainerIp", o.signal, async () => this.#get(id).run?.ip);
+  }
+
+  override getContainerPortOverride(id: ContainerId, o: t.CallOptions = {}): Promise<number | undefined> {
+    return this.#call("getContainerPortOverride", o.signal, async () => {
+      this.#get(id);
+      return undefined;
+    });
+  }
+
+  containerLogs(id: ContainerId, tail: number, o: t.CallOptions = {}): Promise<readonly t.LogEntry[]> {
+    return this.#call("containerLogs", o.signal, () => this.#logEntries(id, tail));
+  }
+
+  getLogs(id: ContainerId, o: t.CallOptions = {}): Promise<readonly t.LogEntry[]> {
+    return this.#call("getLogs", o.signal, () => this.#logEntries(id, 0));
+  }
+
+  override logsStream(id: ContainerId, opts: t.LogsStreamOptions, o: t.CallOptions = {}): Promise<AsyncIterable<t.LogChunk>> {
+    return this.#stream("logsStream", o.signal, async () => {
+      const container = this.#get(id);
+      if (opts.tail !== undefined) assertTail(opts.tail);
+      const { run } = container;
+      const isLive = (): boolean => run !== undefined && container.run === run;
+      return (stop) => container.setup.log.read(run === undefined ? { ...opts, follow: false } : opts, isLive, stop);
+    });
+  }
+
+  // The waits register before their first suspension, so nothing may be awaited on the way.
+  waitContainer(id: ContainerId, o: t.CallOptions = {}): Promise<number> {
+    return this.#call("waitContainer", o.signal, async () => (await this.#wait(id, "not-running", o)).exitCode);
+  }
+
+  override waitOutcome(id: ContainerId, o: t.CallOptions = {}): Promise<t.WaitOutcome> {
+    return this.#call("waitOutcome", o.signal, () => this.#wait(id, "not-running", o));
+  }
+
+  override waitOutcomeWithCondition(id: ContainerId, condition: t.WaitCondition, o: t.CallOptions = {}): Promise<t.WaitOutcome> {
+    return this.#call("waitOutcomeWithCondition", o.signal, async () => await this.#wait(id, assertWaitCondition(condition), o));
+  }
+
+  exec(id: ContainerId, cmd: readonly string[], o: t.ExecCallOptions = {}): Promise<t.ExecResult> {
+    return this.#call("exec", o.signal, async () => {
+      const started = this.#exec(id, { ...o, command: cmd }, "wait", o.signal);
+      return await collectExec(started);
+    });
+  }
+
+  override execStream(id: ContainerId, cmd: readonly string[], o: t.ExecCallOptions = {}): Promise<AsyncIterable<t.ExecEvent>> {
+    return this.#stream("execStream", o.signal, async () => {
+      const started = this.#exec(id, { ...o, command: cmd }, "wait", o.signal);
+      return (stop) => generatorOf(execEvents(started, { abandon: () => started.process.signal(9), signal: stop }));
+    });
+  }
+
+  override execPty(id: ContainerId, opts: t.ExecOptions, o: t.CallOptions = {}): Promise<t.ExecHandle> {
+    return this.#call("execPty", o.signal, async () => {
+      const started = startExec(this.#world, this.#get(id), opts, "keep");
+      killOnAbort(started, o.signal);
+      return interactive(started, opts);
+    });
+  }
+
+  override listImages(o: t.CallOptions = {}): Promise<readonly t.ImageInfo[]> {
+    return this.#call("listImages", o.signal, async () => this.#world.images.list());
+  }
+
+  override removeImage(image: string, force: boolean, o: t.CallOptions = {}): Promise<void> {
+    return this.#call("removeImage", o.signal, async () => this.#world.images.remove(image, force));
+  }
+
+  override pruneImages(o: Parameters<Runtime["pruneImages"]>[0] = {}): Promise<t.PruneResult> {
+    return this.#call("pruneImages", o.signal, async () => this.#world.images.prune(o.all === true));
+  }
+
+  override tagImage(source: string, target: string, o: t.CallOptions = {}): Promise<void> {
+    return this.#call("tagImage", o.signal, async () => this.#world.images.tag(source, target));
+  }
+
+  override inspectImageNative(image: string, o: t.CallOptions = {}): Promise<t.ImageInspectInfo> {
+    return this.#call("inspectImageNative", o.signal, async () => this.#world.images.inspect(image));
+  }
+
+  override imageHistory(image: string, o: t.CallOptions = {}): Promise<readonly t.ImageHistoryEntry[]> {
+    return this.#call("imageHistory", o.signal, async () => this.#world.images.history(image));
+  }
+
+  #get(id: ContainerId): Container {
+    return this.#world.get(id);
+  }
+
+  #exec(id: ContainerId, o: t.ExecOptions, mode: "keep" | "wait", signal: AbortSignal | undefined): StartedExec {
+    const started = startExec(this.#world, this.#get(id), o, mode);
+    started.process.stdin.end();
+    killOnAbort(started, signal);
+    return started;
+  }
+
+  #wait(id: ContainerId, condition: t.WaitCondition, o: t.CallOptions): Promise<t.WaitOutcome> {
+    const signals = [this.#closing.signal, ...(o.signal === undefined ? [] : [o.signal])];
+    return this.#get(id).wait(condition, AbortSignal.any(signals));
+  }
+
+  async #logEntries(id: ContainerId, tail: number): Promise<readonly t.LogEntry[]> {
+    assertTail(tail);
+    const { log } = this.#get(id).setup;
+    const chunks = log.read({ timestamps: true }, () => false, this.#closing.signal);
+    return await logEntriesFrom(chunks, id, tail);
+  }
+
+  async *#samples(container: Container, intervalMs: number, stop: AbortSignal): AsyncGenerator<t.StatsSample> {
+    const { run } = container;
+    yield sample(this.#world, container);
+    const tick = new Change();
+    const ended = run?.recorded ?? Promise.resolve();
+    while (run !== undefined && container.run === run) {
+      using _timer = this.#world.clock.after(intervalMs, () => tick.happened());
+      await tick.wait(stop, ended);
+      if (container.run === run) yield sample(this.#world, container);
+    }
+  }
+
+  #locked<T>(method: RuntimeMethod, id: ContainerId, o: t.CallOptions, work: (container: Container) => Promise<T>): Promise<T> {
+    return this.#call(method, o.signal, async () => {
+      const container = this.#get(id);
+      return await this.#world.locks.run(container.key, () => work(container));
+    });
+  }
+
+  /** Work that has begun goes on to its end; the caller is let go by an abort. */
+  #call<T>(method: RuntimeMethod, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const fault = this.#faults.take(method);
+    const refusal = this.#refusal(signal, fault);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const begun = (async () => {
+      if (fault?.kind === "delay") await this.#later(fault.ms, signal);
+      return await work();
+    })();
+    return abandonable(begun, signal);
+  }
+
+  async #stream<T>(
+    method: RuntimeMethod,
+    signal: AbortSignal | undefined,
+    prepare: () => Promise<(stop: AbortSignal) => AsyncGenerator<T>>,
+  ): Promise<AsyncIterable<T>> {
+    const fault = this.#faults.take(method);
+    const refusal = this.#refusal(signal, fault);
+    if (refusal !== undefined) throw refusal;
+    if (fault?.kind === "delay") await this.#later(fault.ms, signal);
+    const make = await prepare();
+    const broken = fault?.kind === "drop" ? (stop: AbortSignal) => dropped(make(stop), fault.items, fault.error) : make;
+    return guardedStream(broken, signal);
+  }
+
+  #refusal(signal: AbortSignal | undefined, fault: Fault | undefined): unknown {
+    if (this.#closing.signal.aborted) return this.#closing.signal.reason;
+    if (signal?.aborted === true) return signal.reason;
+    return fault?.kind === "fail" ? fault.error : undefined;
+  }
+
+  #checkOpen(signal: AbortSignal | undefined): void {
+    this.#closing.signal.throwIfAborted();
+    signal?.throwIfAborted();
+  }
+
+  #later(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#world.clock.after(ms, resolve);
+    signal?.addEventListener("abort", () => timer[Symbol.dispose](), { once: true });
+    return promise;
+  }
+}
+
+function killOnAbort(started: StartedExec, signal: AbortSignal | undefined): void {
+  signal?.addEventListener("abort", () => started.process.signal(9), { once: true });
+}
+
+async function* generatorOf<T>(source: AsyncIterableIterator<T>): AsyncGenerator<T> {
+  yield* source;
+}
+
+/** `key`, `key=value` or `key!=value`. */
+function hasLabel(container: Container, wanted: string): boolean {
+  const { labels } = container.spec;
+  const not = /^([^=]+)!=(.*)$/.exec(wanted);
+  if (not?.[1] !== undefined) return labels[not[1]] !== not[2];
+  const at = wanted.indexOf("=");
+  return at < 0 ? wanted in labels : labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+}

@@ -1,0 +1,65 @@
+/**
+ * A stream by the rules of contract 0.5 around a generator that gives up when `stop` fires: an abort rejects the pending
+ * `next` with its reason, `return` also settles a pending `next`, and after either the stream is finished.
+ */
+export function guardedStream<T>(
+  make: (stop: AbortSignal) => AsyncGenerator<T>,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<T> {
+  const own = new AbortController();
+  const stop = signal === undefined ? own.signal : AbortSignal.any([own.signal, signal]);
+  const source = make(stop);
+  let finished = false;
+  return {
+    async next() {
+      if (finished) return { done: true, value: undefined };
+      try {
+        signal?.throwIfAborted();
+        const step = await source.next();
+        finished ||= step.done === true;
+        return step;
+      } catch (thrown) {
+        const returned = finished;
+        finished = true;
+        if (returned) return { done: true, value: undefined };
+        throw thrown;
+      }
+    },
+    async return() {
+      finished = true;
+      own.abort();
+      await source.return(undefined);
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Wakes everybody who waits for a change. */
+export class Change {
+  #next = Promise.withResolvers<void>();
+
+  happened(): void {
+    const before = this.#next;
+    this.#next = Promise.withResolvers<void>();
+    before.resolve();
+  }
+
+  /** Resolves at the next change, or at `other`; rejects with the reason when `stop` fires. */
+  wait(stop: AbortSignal, other?: Promise<void>): Promise<void> {
+    const change = this.#next.promise;
+    return new Promise((resolve, reject) => {
+      const onStop = (): void => reject(stop.reason);
+      const done = (): void => {
+        stop.removeEventListener("abort", onStop);
+        resolve();
+      };
+      if (stop.aborted) return onStop();
+      stop.addEventListener("abort", onStop, { once: true });
+      void change.then(done);
+      void other?.then(done);
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import type { ContractCase } from "../contract.ts";
+import { attachCases } from "./attach.ts";
+import { execCases, execPtyCases } from "./exec.ts";
+import { imageCases } from "./images.ts";
+import { lifecycleCases } from "./lifecycle.ts";
+import { logCases } from "./logs.ts";
+import { networkCases } from "./network.ts";
+import { observeCases } from "./observe.ts";
+import { processFieldCases } from "./process-fields.ts";
+import { resourceFieldCases } from "./resource-fields.ts";
+import { securityFieldCases } from "./security-fields.ts";
+import { statsCases } from "./stats.ts";
+import { stopKillCases } from "./stop-kill.ts";
+import { storageFieldCases } from "./storage-fields.ts";
+import { waitCases } from "./wait.ts";
+
+/** The whole contract. */
+export const allCases: readonly ContractCase[] = [
+  ...imageCases,
+  ...lifecycleCases,
+  ...stopKillCases,
+  ...waitCases,
+  ...logCases,
+  ...execCases,
+  ...execPtyCases,
+  ...attachCases,
+  ...statsCases,
+  ...observeCases,
+  ...networkCases,
+  ...processFieldCases,
+  ...storageFieldCases,
+  ...securityFieldCases,
+  ...resourceFieldCases,
+];
