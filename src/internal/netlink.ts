@@ -37,11 +37,13 @@ export interface NetlinkMessage {
   readonly body: Buffer;
 }
 
+/** Shared by all sockets: what arrives is copied out before anybody else runs. */
+let buffer: Buffer | undefined;
+
 /** Bound for its life to the network namespace of the thread that opened it. */
 export class NetlinkSocket {
   readonly fd: number;
   #sequence = 0;
-  #buffer: Buffer | undefined;
 
   constructor(protocol: number) {
     this.fd = call("int socket(int domain, int type, int protocol)", "AF_NETLINK", AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
@@ -148,11 +150,11 @@ export class NetlinkSocket {
   }
 
   #receive(flags: number): NetlinkMessage[] {
-    this.#buffer ??= Buffer.allocUnsafeSlow(65536);
+    buffer ??= Buffer.allocUnsafeSlow(65536);
     for (;;) {
       try {
-        const length = call("long recv(int fd, _Out_ void *buffer, size_t length, int flags)", "netlink", this.fd, this.#buffer, this.#buffer.length, flags);
-        return decodeMessages(Buffer.from(this.#buffer.subarray(0, length)));
+        const length = call("long recv(int fd, _Out_ void *buffer, size_t length, int flags)", "netlink", this.fd, buffer, buffer.length, flags);
+        return decodeMessages(Buffer.from(buffer.subarray(0, length)));
       } catch (error) {
         if (errnoCode(error) !== "EINTR") throw error;
       }

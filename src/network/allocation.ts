@@ -6,7 +6,18 @@ import type { NetworkContext } from "./context.ts";
 import { addressToNumber, broadcastOf, macOf, numberToAddress, parseSubnet } from "./ipv4.ts";
 import { requireNetwork, requireUsable } from "./networks.ts";
 import { checkMappings, reservePorts } from "./ports.ts";
-import { atomically, deleteOfKey, findNetwork, insertLease, type Lease, lastAddress, leaseOfAddress, leasesOfKey, portsOfKey, setLastAddress } from "./records.ts";
+import {
+  atomically,
+  deleteOfKey,
+  findNetwork,
+  insertLease,
+  type Lease,
+  lastAddress,
+  leaseOfAddress,
+  leasesOfKey,
+  portsOfKey,
+  setLastAddress,
+} from "./records.ts";
 import { deleteLink, openRouteSocket } from "./rtnetlink.ts";
 import { unpublish } from "./rules.ts";
 import type { Endpoint, Network, PortBinding } from "./types.ts";
@@ -113,5 +124,7 @@ function nextAddress(context: NetworkContext, network: Network): string {
     setLastAddress(context.db, network.name, candidate);
     return address;
   }
-  throw new BerthError("network", `network ${network.name} (${network.subnet}) has no free address; remove containers or create a larger network`, { id: network.name });
+  throw new BerthError("network", `network ${network.name} (${network.subnet}) has no free address; remove containers or create a larger network`, {
+    id: network.name,
+  });
 }

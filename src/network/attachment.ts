@@ -8,7 +8,7 @@ import type { NetworkContext } from "./context.ts";
 import { addressToNumber, subnetOf } from "./ipv4.ts";
 import { openNamespace, withinNamespace } from "./namespace.ts";
 import { requireNetwork } from "./networks.ts";
-import { addAddress, addDefaultRoute, createVeth, findLink, loopbackIndex, openRouteSocket, setHairpin, setLinkUp } from "./rtnetlink.ts";
+import { addAddress, addDefaultRoute, createVeth, findLink, loopbackIndex, namespaceId, openRouteSocket, setHairpin, setLinkUp } from "./rtnetlink.ts";
 import { ensureRules, publish, unpublish } from "./rules.ts";
 import type { Endpoint } from "./types.ts";
 
@@ -59,6 +59,8 @@ function connectOnce(context: NetworkContext, socket: NetlinkSocket, endpoint: E
   const peer = { name: endpoint.interfaceName, mac: endpoint.macAddress, namespaceFd };
   const veth = createVeth({ name: endpoint.hostInterface, master: bridge.index, mtu: bridge.mtu, peer });
   socket.request(endpoint.ports.length > 0 ? [veth, setHairpin(endpoint.hostInterface)] : [veth]);
+  const id = namespaceId(socket, namespaceFd);
+  if (id !== undefined) context.namespaceIds.set(endpoint.key, id);
 }
 
 function configure(endpoint: Endpoint): void {

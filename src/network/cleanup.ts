@@ -4,25 +4,26 @@ import { forget, hostInterfacesOf, linkExists } from "./allocation.ts";
 import type { NetworkContext } from "./context.ts";
 import { removeBridge } from "./networks.ts";
 import { allKeys, allLeases, allNetworks, allPorts, atomically, deleteOfKey, leasesOfNetwork, portsOfKey } from "./records.ts";
-import { deleteLink, listLinks, openRouteSocket } from "./rtnetlink.ts";
+import { deleteLink, listLinks, namespaceLives, openRouteSocket } from "./rtnetlink.ts";
 import { unpublish } from "./rules.ts";
 import { deleteTable, listPublished, openNetfilterSocket, removePlaces } from "./set-elements.ts";
 
-const graceMs = [1, 2, 4, 8, 16, 32];
+const graceMs = [1, 1, 2, 2, 4, 4, 8, 8, 16, 16];
 const hostInterfacePattern = /^ve[0-9a-f]{10}$/;
 
 /**
- * Gives back everything of a key: ports, the veth pair, leases. Doing it again does nothing. The container's processes
- * should have ended: then the kernel removes the pair by itself, and only if it does not do so soon, we do.
+ * Gives back everything of a key: ports, the veth pair, leases. Doing it again does nothing. When the container's processes
+ * have ended the kernel removes the pair by itself; it may be seen for some tens of milliseconds more. Otherwise we do.
  */
 export async function release(context: NetworkContext, key: string): Promise<void> {
   const interfaces = hostInterfacesOf(context, key);
   const ports = portsOfKey(context.db, key);
   if (interfaces.length === 0 && ports.length === 0) return;
   unpublish(context, ports);
-  for (const name of interfaces) await removeLink(name);
+  for (const name of interfaces) await seeLinkOff(context, key, name);
   // Last, so that after a crash the records still tell what to look for.
   atomically(context.db, () => deleteOfKey(context.db, key));
+  context.namespaceIds.delete(key);
 }
 
 /**
@@ -53,14 +54,22 @@ export function removeIdle(context: NetworkContext): void {
   });
 }
 
-async function removeLink(name: string): Promise<void> {
+/** Waits until the kernel has removed the link, or is bound to; a namespace that processes still hold loses it here. */
+async function seeLinkOff(context: NetworkContext, key: string, name: string): Promise<void> {
   for (const pauseMs of graceMs) {
-    if (!linkExists(name)) return;
+    if (!linkExists(name) || namespaceEnded(context, key)) return;
     await delay(pauseMs);
   }
-  if (!linkExists(name)) return;
   using socket = openRouteSocket();
   await socket.requestInBackground([deleteLink(name)]);
+}
+
+/** Only the process that attached it can tell. */
+function namespaceEnded({ namespaceIds }: NetworkContext, key: string): boolean {
+  const id = namespaceIds.get(key);
+  if (id === undefined) return false;
+  using socket = openRouteSocket();
+  return !namespaceLives(socket, id);
 }
 
 /** Ours are those with our kind of name on one of our bridges. */

@@ -7,4 +7,6 @@ export interface NetworkContext {
   readonly names: InstanceNames;
   /** Interface index of each bridge that this process has found or made complete, by name. */
   readonly completeBridges: Map<string, number>;
+  /** The kernel's id of the namespace that this process attached for each key; see rtnetlink.ts. */
+  readonly namespaceIds: Map<string, number>;
 }

@@ -24,7 +24,7 @@ export interface ForwardChain {
 /** Nothing when nft is missing, which other checks report. */
 export async function forwardingProblems(bridges: readonly string[]): Promise<ForwardingProblem[]> {
   const listed = await runToEnd("nft", ["-j", "list", "chains"]).catch(() => undefined);
-  const dropping = listed?.exitCode === 0 ? parseForwardChains(listed.stdout).filter(({ policy, table }) => policy === "drop" && !tablePattern.test(table)) : [];
+  const dropping = listed?.exitCode === 0 ? parseForwardChains(listed.stdout).filter(mayDrop) : [];
   const found: ForwardingProblem[] = [];
   for (const chain of dropping) {
     const rules = await runToEnd("nft", ["list", "table", chain.family, chain.table]);
@@ -45,11 +45,20 @@ export function parseForwardChains(json: string): ForwardChain[] {
   });
 }
 
+/** firewalld accepts by policy and rejects by its last rule. */
+function mayDrop({ policy, table }: ForwardChain): boolean {
+  return !tablePattern.test(table) && (policy === "drop" || table === "firewalld");
+}
+
 function problemOf(chain: ForwardChain, bridges: readonly string[], rules: string): ForwardingProblem {
-  const problem = `chain ${chain.name} of nftables table ${chain.family} ${chain.table} drops forwarded packets, also those of ${bridges.join(", ")}: containers cannot reach the outside`;
+  const problem = `chain ${chain.name} of nftables table ${chain.family} ${chain.table} stops forwarded packets, also those of ${bridges.join(", ")}: containers and the outside cannot reach each other`;
   if (chain.table === "filter" && chain.family === "ip") {
     const target = /chain DOCKER-USER /.test(rules) ? "DOCKER-USER" : "FORWARD";
     return { problem, remedy: bridges.flatMap((bridge) => iptablesAccept("iptables", target, bridge)).join(" && ") };
+  }
+  if (chain.table === "firewalld") {
+    const trust = bridges.map((bridge) => `firewall-cmd --permanent --zone=trusted --add-interface=${bridge}`);
+    return { problem, remedy: [...trust, "firewall-cmd --reload"].join(" && ") };
   }
   const accept = (bridge: string, side: string): string => `nft insert rule ${chain.family} ${chain.table} ${chain.name} ${side} ${bridge} accept`;
   return { problem, remedy: bridges.flatMap((bridge) => [accept(bridge, "iifname"), accept(bridge, "oifname")]).join(" && ") };
@@ -65,7 +74,7 @@ async function legacyProblems(bridges: readonly string[]): Promise<ForwardingPro
   const target = rules.stdout.includes("-N DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
   return [
     {
-      problem: `iptables (legacy) drops forwarded packets, also those of ${closed.join(", ")}: containers cannot reach the outside`,
+      problem: `iptables (legacy) stops forwarded packets, also those of ${closed.join(", ")}: containers and the outside cannot reach each other`,
       remedy: closed.flatMap((bridge) => iptablesAccept("iptables-legacy", target, bridge)).join(" && "),
     },
   ];
@@ -76,7 +85,7 @@ function iptablesAccept(program: string, chain: string, bridge: string): string[
 }
 
 function mentions(rules: string, bridge: string): boolean {
-  return rules.includes(`iifname "${bridge}"`) && rules.includes(`oifname "${bridge}"`);
+  return ["iifname", "oifname"].every((side) => rules.includes(`${side} "${bridge}"`));
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -35,9 +35,17 @@ export function createNetwork(context: NetworkContext, o: NetworkOptions): Netwo
     const taken = [...allNetworks(context.db).map(({ subnet }) => parseSubnet(subnet)), ...subnetsOfHost(socket)];
     const clash = wanted && taken.find((other) => overlaps(wanted, other));
     if (clash !== undefined) {
-      throw new BerthError("conflict", `subnet ${o.subnet} of network ${name} overlaps ${subnetToText(clash)}, which is in use on this host; choose another`, { id: name });
+      throw new BerthError("conflict", `subnet ${o.subnet} of network ${name} overlaps ${subnetToText(clash)}, which is in use on this host; choose another`, {
+        id: name,
+      });
     }
-    return record(context, { name, subnet: wanted ?? required(chooseSubnet(taken, context.names.poolStart)), gateway: o.gateway, internal: o.internal, labels: o.labels });
+    return record(context, {
+      name,
+      subnet: wanted ?? required(chooseSubnet(taken, context.names.poolStart)),
+      gateway: o.gateway,
+      internal: o.internal,
+      labels: o.labels,
+    });
   });
 }
 
@@ -84,9 +92,10 @@ function createDefaultNetwork(context: NetworkContext): Network {
     const found = findNetwork(context.db, defaultNetwork);
     if (found !== undefined) return found;
     using socket = openRouteSocket();
+    const { poolStart } = context.names;
     const left = subnetOfBridge(socket, context.names.bridge(defaultNetwork));
     const taken = [...allNetworks(context.db).map(({ subnet }) => parseSubnet(subnet)), ...subnetsOfHost(socket)];
-    return record(context, { name: defaultNetwork, subnet: left ?? required(chooseDefaultSubnet(taken, context.names.poolStart)) });
+    return record(context, { name: defaultNetwork, subnet: left ?? required(chooseDefaultSubnet(taken, poolStart) ?? chooseSubnet(taken, poolStart)) });
   });
 }
 
@@ -141,6 +150,7 @@ function usableSubnet(text: string): Subnet {
 }
 
 function required(subnet: Subnet | undefined): Subnet {
-  if (subnet === undefined) throw new BerthError("network", "every subnet in berth's pool collides with a route of this host; name one when you create the network");
+  if (subnet === undefined)
+    throw new BerthError("network", "every subnet in berth's pool collides with a route of this host; name one when you create the network");
   return subnet;
 }

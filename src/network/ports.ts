@@ -20,7 +20,8 @@ export function checkMappings(mappings: readonly PortMapping[]): PortMapping[] {
     const { containerPort, hostPort = 0 } = mapping;
     if (!isPort(containerPort) || containerPort === 0) throw new BerthError("invalid_spec", `container port ${containerPort} is not between 1 and 65535`);
     if (!isPort(hostPort)) throw new BerthError("invalid_spec", `host port ${hostPort} is not between 0 and 65535`);
-    if (!isIPv4(hostIp)) throw new BerthError("invalid_spec", `host address ${hostIp} of port ${containerPort} is not an IPv4 address; ports are published on IPv4`);
+    if (!isIPv4(hostIp))
+      throw new BerthError("invalid_spec", `host address ${hostIp} of port ${containerPort} is not an IPv4 address; ports are published on IPv4`);
     return { ...mapping, hostIp, hostPort };
   });
 }
@@ -29,7 +30,10 @@ export function checkMappings(mappings: readonly PortMapping[]): PortMapping[] {
  * Records the host ports of a container, choosing those that were left open. Call it inside a transaction, so that all are
  * reserved or none. Throws `start_failed`, whose reason is `port is already allocated` or the kernel's.
  */
-export function reservePorts(context: NetworkContext, o: { readonly key: string; readonly address: string; readonly mappings: readonly PortMapping[] }): PortBinding[] {
+export function reservePorts(
+  context: NetworkContext,
+  o: { readonly key: string; readonly address: string; readonly mappings: readonly PortMapping[] },
+): PortBinding[] {
   if (o.mappings.length === 0) return [];
   const foreign = publishedElsewhere(context);
   return o.mappings.map((mapping) => {

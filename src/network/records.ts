@@ -2,6 +2,7 @@
  * The tables of this room. Functions here read and write single facts; what must hold together is put into one transaction
  * by the callers. Several processes share the database.
  */
+import type { StatementSync } from "node:sqlite";
 import { type Database, transaction } from "../state/database.ts";
 import type { Network, PortBinding } from "./types.ts";
 
@@ -51,6 +52,20 @@ export interface Lease {
 /** A binding with the container's address it leads to. */
 export type PublishedPort = PortBinding & { readonly key: string; readonly address: string };
 
+const statements = new WeakMap<Database, Map<string, StatementSync>>();
+
+/** Prepared once for each database: preparing takes longer than running. */
+function statement(db: Database, sql: string): StatementSync {
+  let known = statements.get(db);
+  if (known === undefined) {
+    known = new Map();
+    statements.set(db, known);
+  }
+  const found = known.get(sql) ?? db.prepare(sql);
+  known.set(sql, found);
+  return found;
+}
+
 type Row = Readonly<Record<string, string | number | bigint | null | Uint8Array>>;
 
 /** As `transaction`, but joins one that the caller has open already. */
@@ -59,7 +74,7 @@ export function atomically<T>(db: Database, run: () => T): T {
 }
 
 export function insertNetwork(db: Database, network: Network, lastAddress: number): void {
-  db.prepare("insert into networks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
+  statement(db, "insert into networks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
     network.name,
     network.id,
     network.driver,
@@ -74,74 +89,83 @@ export function insertNetwork(db: Database, network: Network, lastAddress: numbe
 }
 
 export function findNetwork(db: Database, name: string): Network | undefined {
-  const row = db.prepare("select * from networks where name = ?").get(name);
+  const row = statement(db, "select * from networks where name = ?").get(name);
   return row && readNetwork(row);
 }
 
 export function allNetworks(db: Database): Network[] {
-  return db.prepare("select * from networks order by name").all().map(readNetwork);
+  return statement(db, "select * from networks order by name").all().map(readNetwork);
 }
 
 export function deleteNetwork(db: Database, name: string): void {
-  db.prepare("delete from networks where name = ?").run(name);
+  statement(db, "delete from networks where name = ?").run(name);
 }
 
 /** The address leased last, as a number: the next search starts behind it. */
 export function lastAddress(db: Database, network: string): number {
-  return Number(db.prepare("select last_address from networks where name = ?").get(network)?.last_address);
+  return Number(statement(db, "select last_address from networks where name = ?").get(network)?.last_address);
 }
 
 export function setLastAddress(db: Database, network: string, address: number): void {
-  db.prepare("update networks set last_address = ? where name = ?").run(address, network);
+  statement(db, "update networks set last_address = ? where name = ?").run(address, network);
 }
 
 export function insertLease(db: Database, lease: Lease): void {
-  db.prepare("insert into leases values (?, ?, ?, ?, ?, ?)").run(lease.key, lease.network, lease.interfaceName, lease.address, lease.mac, Date.now());
+  statement(db, "insert into leases values (?, ?, ?, ?, ?, ?)").run(lease.key, lease.network, lease.interfaceName, lease.address, lease.mac, Date.now());
 }
 
 export function leaseOfAddress(db: Database, network: string, address: string): Lease | undefined {
-  const row = db.prepare("select * from leases where network = ? and address = ?").get(network, address);
+  const row = statement(db, "select * from leases where network = ? and address = ?").get(network, address);
   return row && readLease(row);
 }
 
 export function leasesOfKey(db: Database, key: string): Lease[] {
-  return db.prepare("select * from leases where key = ? order by network").all(key).map(readLease);
+  return statement(db, "select * from leases where key = ? order by network").all(key).map(readLease);
 }
 
 export function leasesOfNetwork(db: Database, network: string): Lease[] {
-  return db.prepare("select * from leases where network = ? order by key").all(network).map(readLease);
+  return statement(db, "select * from leases where network = ? order by key").all(network).map(readLease);
 }
 
 export function allLeases(db: Database): Lease[] {
-  return db.prepare("select * from leases order by key").all().map(readLease);
+  return statement(db, "select * from leases order by key").all().map(readLease);
 }
 
 export function insertPort(db: Database, port: PublishedPort): void {
-  db.prepare("insert into port_bindings values (?, ?, ?, ?, ?, ?)").run(port.protocol, port.hostIp, port.hostPort, port.key, port.containerPort, port.address);
+  statement(db, "insert into port_bindings values (?, ?, ?, ?, ?, ?)").run(
+    port.protocol,
+    port.hostIp,
+    port.hostPort,
+    port.key,
+    port.containerPort,
+    port.address,
+  );
 }
 
 /** Sorted as contract method 44 wants it. */
 export function portsOfKey(db: Database, key: string): PublishedPort[] {
-  return db.prepare("select * from port_bindings where key = ? order by container_port, protocol, host_ip, host_port").all(key).map(readPort);
+  return statement(db, "select * from port_bindings where key = ? order by container_port, protocol, host_ip, host_port").all(key).map(readPort);
 }
 
 /** Bindings of a host port, whatever their address. */
 export function portsOfHostPort(db: Database, protocol: string, hostPort: number): PublishedPort[] {
-  return db.prepare("select * from port_bindings where protocol = ? and host_port = ?").all(protocol, hostPort).map(readPort);
+  return statement(db, "select * from port_bindings where protocol = ? and host_port = ?").all(protocol, hostPort).map(readPort);
 }
 
 export function allPorts(db: Database): PublishedPort[] {
-  return db.prepare("select * from port_bindings order by key").all().map(readPort);
+  return statement(db, "select * from port_bindings order by key").all().map(readPort);
 }
 
 export function deleteOfKey(db: Database, key: string): void {
-  db.prepare("delete from port_bindings where key = ?").run(key);
-  db.prepare("delete from leases where key = ?").run(key);
+  statement(db, "delete from port_bindings where key = ?").run(key);
+  statement(db, "delete from leases where key = ?").run(key);
 }
 
 /** Keys that hold a lease or a port. */
 export function allKeys(db: Database): string[] {
-  return db.prepare("select key from leases union select key from port_bindings order by key").all().map((row) => String(row.key));
+  return statement(db, "select key from leases union select key from port_bindings order by key")
+    .all()
+    .map((row) => String(row.key));
 }
 
 function readNetwork(row: Row): Network {

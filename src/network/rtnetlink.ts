@@ -1,15 +1,28 @@
 /** Messages of rtnetlink(7) for links, addresses and routes, and their answers read back. */
-import { attribute, NETLINK, type NetlinkMessage, type NetlinkRequest, NetlinkSocket, NLM_F, nested, readAttributes, readText, text, u32 } from "../internal/netlink.ts";
+import {
+  attribute,
+  NETLINK,
+  type NetlinkMessage,
+  type NetlinkRequest,
+  NetlinkSocket,
+  NLM_F,
+  nested,
+  readAttributes,
+  readText,
+  text,
+  u32,
+} from "../internal/netlink.ts";
 import { errnoCode } from "../internal/libc.ts";
 import { addressBytes, broadcastOf, macBytes, numberToAddress, type Subnet, subnetOf } from "./ipv4.ts";
 
-const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26 } as const;
+const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26, GETNSID: 90 } as const;
 const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, MASTER: 10, LINKINFO: 18, NET_NS_FD: 28 } as const;
 const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4 } as const;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const;
+const NETNSA = { NSID: 1, FD: 3 } as const;
 const IFF_UP = 1;
 const AF_INET = 2;
 const RT_TABLE_MAIN = 254;
@@ -190,6 +203,33 @@ export function listRoutes(socket: NetlinkSocket): Route[] {
       const destination = attributes.get(RTA.DST)?.readUInt32BE() ?? 0;
       return { destination: subnetOf(destination, body[1] ?? 0), linkIndex: attributes.get(RTA.OIF)?.readUInt32LE() ?? 0 };
     });
+}
+
+/**
+ * The number by which the namespace of this socket knows another one; it does once a veth pair leads there. `undefined`
+ * when it does not.
+ */
+export function namespaceId(socket: NetlinkSocket, namespaceFd: number): number | undefined {
+  const id = askNamespace(socket, attribute(NETNSA.FD, u32(namespaceFd)));
+  return id === undefined || id < 0 ? undefined : id;
+}
+
+/**
+ * `false` when the last process has left that namespace: the kernel is about to remove it with all its interfaces, which
+ * takes it tens of milliseconds. Unlike questions about links, this one never waits for such a removal.
+ */
+export function namespaceLives(socket: NetlinkSocket, id: number): boolean {
+  return askNamespace(socket, attribute(NETNSA.NSID, u32(id))) !== undefined;
+}
+
+function askNamespace(socket: NetlinkSocket, whom: Buffer): number | undefined {
+  try {
+    const [answer] = socket.request([{ type: RTM.GETNSID, flags: 0, subject: "get namespace id", body: Buffer.concat([Buffer.alloc(4), whom]) }]);
+    return answer && readAttributes(answer.body.subarray(4)).get(NETNSA.NSID)?.readInt32LE();
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function linkHeader(o: { readonly index?: number; readonly up?: boolean }): Buffer {

@@ -56,7 +56,11 @@ export function publish({ names }: NetworkContext, ports: readonly PublishedPort
 export function unpublish({ names }: NetworkContext, ports: readonly PublishedPort[]): void {
   if (ports.length === 0) return;
   using socket = openNetfilterSocket();
-  removeElements(socket, names.table, ports.map((port) => portElement(port, port.address)));
+  removeElements(
+    socket,
+    names.table,
+    ports.map((port) => portElement(port, port.address)),
+  );
   forgetUdpFlows(ports);
 }
 

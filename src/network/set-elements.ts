@@ -1,6 +1,18 @@
 /** Elements of nftables sets and maps, changed over netlink. Keys and values are bytes as nftables stores them. */
 import { errnoCode } from "../internal/libc.ts";
-import { attribute, be32, listAttributes, NETLINK, type NetlinkRequest, NetlinkSocket, NLM_F, nested, readAttributes, readText, text } from "../internal/netlink.ts";
+import {
+  attribute,
+  be32,
+  listAttributes,
+  NETLINK,
+  type NetlinkRequest,
+  NetlinkSocket,
+  NLM_F,
+  nested,
+  readAttributes,
+  readText,
+  text,
+} from "../internal/netlink.ts";
 import { addressBytes, broadcastOf, numberToAddress, parseSubnet } from "./ipv4.ts";
 import type { Network, PortBinding } from "./types.ts";
 
@@ -63,7 +75,10 @@ export function openNetfilterSocket(): NetlinkSocket {
 /** Adding what is there already, with the same value, changes nothing. */
 export function addElements(socket: NetlinkSocket, table: string, elements: readonly Element[]): void {
   if (elements.length === 0) return;
-  batch(socket, elements.map((element) => elementRequest(NFT_MSG.NEWSETELEM, table, element)));
+  batch(
+    socket,
+    elements.map((element) => elementRequest(NFT_MSG.NEWSETELEM, table, element)),
+  );
 }
 
 /** One batch for each element, since a missing one would undo the whole batch. Missing ones, and a missing table, are fine. */
@@ -114,11 +129,7 @@ export function listPublished(socket: NetlinkSocket, table: string): PublishedPl
 }
 
 function keysOf(socket: NetlinkSocket, table: string, set: string): Buffer[] {
-  const body = Buffer.concat([
-    generation(NFPROTO_INET, 0),
-    attribute(NFTA_SET_ELEM_LIST.TABLE, text(table)),
-    attribute(NFTA_SET_ELEM_LIST.SET, text(set)),
-  ]);
+  const body = Buffer.concat([generation(NFPROTO_INET, 0), attribute(NFTA_SET_ELEM_LIST.TABLE, text(table)), attribute(NFTA_SET_ELEM_LIST.SET, text(set))]);
   try {
     return socket.dump({ type: typeOf(NFT_MSG.GETSETELEM), flags: 0, subject: `list nftables set ${table} ${set}`, body }).flatMap(({ body: answer }) => {
       const list = readAttributes(answer.subarray(4)).get(NFTA_SET_ELEM_LIST.ELEMENTS);

@@ -61,7 +61,7 @@ export interface NetworkStackOptions {
 
 /** Touches nothing on the host. */
 export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
-  const context: NetworkContext = { db: o.db, names: instanceNames(o), completeBridges: new Map() };
+  const context: NetworkContext = { db: o.db, names: instanceNames(o), completeBridges: new Map(), namespaceIds: new Map() };
   return {
     createNetwork: (options) => createNetwork(context, options),
     removeNetwork: (name) => removeNetwork(context, name),

@@ -14,7 +14,7 @@ const userPool: readonly Subnet[] = ["10.108.0.0", "10.109.0.0", "172.28.0.0", "
 );
 
 /**
- * A /16 for the default network. `start` is where in the pool the search begins: different for each state root, because two
+ * A /16 for the default network; when all are taken a /24 will do. `start` is where in the pool the search begins: different for each state root, because two
  * that start at the same moment do not see each other's routes yet.
  */
 export function chooseDefaultSubnet(taken: readonly Subnet[], start: number): Subnet | undefined {

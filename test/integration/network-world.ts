@@ -114,7 +114,9 @@ export async function ask(
 }
 
 /** A namespace that is routed through this host like another machine; its address and the host's towards it. */
-export async function otherMachine(world: World): Promise<{ readonly pid: number; readonly address: string; readonly hostAddress: string; readonly close: () => void }> {
+export async function otherMachine(
+  world: World,
+): Promise<{ readonly pid: number; readonly address: string; readonly hostAddress: string; readonly close: () => void }> {
   const pid = await world.container();
   const link = `bt${pid}`;
   // One /30 of the benchmarking range for each process, so that tests beside each other do not meet.
@@ -138,7 +140,13 @@ export function tracesOf(world: World): { readonly links: string[]; readonly rul
   const bridges = world.stack.listNetworks().map(({ bridge }) => bridge);
   const listed: { ifname: string; master?: string }[] = JSON.parse(command("ip", "-j", "link"));
   const links = listed.filter(({ ifname, master }) => bridges.includes(ifname) || bridges.includes(master ?? "")).map(({ ifname }) => ifname);
-  return { links: links.sort(), rules: command("nft", "list", "tables").split("\n").filter((line) => line.endsWith(tableOf(bridges))).join() };
+  return {
+    links: links.sort(),
+    rules: command("nft", "list", "tables")
+      .split("\n")
+      .filter((line) => line.endsWith(tableOf(bridges)))
+      .join(),
+  };
 }
 
 export function tableOf(bridges: readonly string[]): string {

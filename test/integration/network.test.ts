@@ -64,7 +64,9 @@ describe("a container on the default bridge", () => {
   });
 
   test("cannot reach what listens on the host's loopback", async () => {
-    const server = createServer((socket) => socket.end("secret")).listen(0, "127.0.0.1");
+    const server = createServer((socket) => socket.end("secret"))
+      .listen(0, "127.0.0.1")
+      .unref();
     await new Promise((resolve) => server.once("listening", resolve));
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
@@ -145,7 +147,7 @@ describe("published ports", () => {
     assert.deepEqual([world.stack.endpoints("late"), world.stack.ports("late")], [[], []]);
     await world.stack.release("owner");
 
-    const server = createServer().listen(0, "0.0.0.0");
+    const server = createServer().listen(0, "0.0.0.0").unref();
     await new Promise((resolve) => server.once("listening", resolve));
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
@@ -179,7 +181,10 @@ describe("networks", () => {
     await world.serve(b.pid, "b", 7000);
     assert.equal(await ask(a.pid, "tcp", b.endpoint.ipv4, 7000, { patienceMs: silenceMs }), "");
     assert.equal(await ask(other.pid, "tcp", b.endpoint.ipv4, 7000, { patienceMs: silenceMs }), "");
-    assert.throws(() => world.stack.removeNetwork("island"), (error) => isBerthError(error, "conflict") && /on-island/.test(error.message));
+    assert.throws(
+      () => world.stack.removeNetwork("island"),
+      (error) => isBerthError(error, "conflict") && /on-island/.test(error.message),
+    );
     other.close();
     for (const each of [a, b]) {
       await world.end(each.pid);
@@ -233,7 +238,10 @@ describe("attaching", () => {
     const pid = await world.container();
     command("nsenter", "-t", String(pid), "-n", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9");
     const endpoint = world.stack.allocate("blocked", { network: "bridge", ports: [port(80)] });
-    assert.throws(() => world.stack.attach(endpoint, pid), (error) => isBerthError(error, "network") && /blocked/.test(error.message));
+    assert.throws(
+      () => world.stack.attach(endpoint, pid),
+      (error) => isBerthError(error, "network") && /blocked/.test(error.message),
+    );
     assert.ok(!tracesOf(world).links.includes(endpoint.hostInterface));
     assert.ok(!command("nft", "list", "ruleset").includes(endpoint.ipv4));
     await world.stack.release("blocked");
@@ -252,7 +260,10 @@ describe("attaching", () => {
     const pid = await world.container();
     world.stack.loopbackOnly(pid);
     const links = JSON.parse(command("nsenter", "-t", String(pid), "-n", "ip", "-j", "link"));
-    assert.deepEqual(links.filter((link: { flags: string[] }) => link.flags.includes("UP")).map((link: { ifname: string }) => link.ifname), ["lo"]);
+    assert.deepEqual(
+      links.filter((link: { flags: string[] }) => link.flags.includes("UP")).map((link: { ifname: string }) => link.ifname),
+      ["lo"],
+    );
     await world.end(pid);
   });
 });
@@ -277,10 +288,16 @@ describe("cleanup", () => {
     assert.deepEqual(world.stack.detachLeftovers(new Set(["live"])), ["dead"]);
     const { links } = tracesOf(world);
     command("ip", "link", "del", "btforeign0");
-    assert.deepEqual(links.filter((name) => name.startsWith("ve")), [live.endpoint.hostInterface]);
+    assert.deepEqual(
+      links.filter((name) => name.startsWith("ve")),
+      [live.endpoint.hostInterface],
+    );
     assert.ok(links.includes("btforeign0"));
     const rules = command("nft", "list", "table", "inet", tableOf([live.endpoint.bridge]));
-    assert.deepEqual([live, dead, lost].map(({ endpoint }) => rules.includes(`${endpoint.ipv4} .`)), [true, false, false]);
+    assert.deepEqual(
+      [live, dead, lost].map(({ endpoint }) => rules.includes(`${endpoint.ipv4} .`)),
+      [true, false, false],
+    );
     for (const { pid } of [live, dead, lost]) await world.end(pid);
     await world.stack.release("live");
   });
@@ -292,7 +309,10 @@ describe("cleanup", () => {
     assert.equal(new Set(lives.map(({ endpoint }) => endpoint.ipv4)).size, keys.length);
     await Promise.all(lives.map(({ pid }) => world.end(pid)));
     await Promise.all(keys.map((key) => world.stack.release(key)));
-    assert.deepEqual(count().map((row) => ({ ...Object(row) })), [{ leases: 0, ports: 0 }]);
+    assert.deepEqual(
+      count().map((row) => ({ ...Object(row) })),
+      [{ leases: 0, ports: 0 }],
+    );
     world.stack.removeIdle();
     assert.deepEqual(tracesOf(world), { links: [], rules: "" });
   });
@@ -311,7 +331,9 @@ describe("several processes on one database", () => {
       }`;
     const outputs = await Promise.all(
       ["p", "q", "r"].map(async (name) => {
-        const child = spawn(process.execPath, ["--input-type=module", "-e", code, world.databasePath, world.uuid, name], { stdio: ["ignore", "pipe", "inherit"] });
+        const child = spawn(process.execPath, ["--input-type=module", "-e", code, world.databasePath, world.uuid, name], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
         let text = "";
         child.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));
         const exitCode = await new Promise((resolve) => child.once("close", resolve));
@@ -331,7 +353,10 @@ describe("several processes on one database", () => {
     const second = openNetworkStack({ db, uuid: world.uuid, defaultRoot: false });
     const { ipv4 } = world.stack.allocate("shared", { network: "bridge", ports: [] });
     assert.equal(second.endpoints("shared")[0]?.ipv4, ipv4);
-    assert.throws(() => second.allocate("other", { network: "bridge", ports: [], requestedIp: ipv4 }), (error) => isBerthError(error, "start_failed") && /already in use by shared/.test(error.message));
+    assert.throws(
+      () => second.allocate("other", { network: "bridge", ports: [], requestedIp: ipv4 }),
+      (error) => isBerthError(error, "start_failed") && /already in use by shared/.test(error.message),
+    );
     await second.release("shared");
     assert.deepEqual(world.stack.endpoints("shared"), []);
     db.close();
