@@ -4,7 +4,7 @@ import { BerthError } from "../errors.ts";
 import type { NetlinkSocket } from "../internal/netlink.ts";
 import type { NetworkContext } from "./context.ts";
 import { macOf, parseSubnet } from "./ipv4.ts";
-import { addAddress, createBridge, findLink, type Link, listLinks, listRoutes, setLinkUp } from "./rtnetlink.ts";
+import { addAddress, createBridge, findLink, type Link, listAddresses, listLinks, listRoutes, setLinkUp } from "./rtnetlink.ts";
 import { addNetworkRules } from "./rules.ts";
 import type { Network } from "./types.ts";
 
@@ -14,12 +14,17 @@ const largestMtu = 1500;
 export function ensureBridge(context: NetworkContext, socket: NetlinkSocket, network: Network): Link {
   const found = findLink(socket, network.bridge);
   if (found?.up && context.completeBridges.get(network.bridge) === found.index) return found;
-  const bridge = completeBridge(context, socket, network);
+  const bridge = found !== undefined && isComplete(socket, found, network) ? found : completeBridge(context, socket, network);
   context.completeBridges.set(network.bridge, bridge.index);
   return bridge;
 }
 
-/** Each step may find its work done, by another process or before a crash; up comes last. */
+/** Up comes last when a bridge is made; the address tells whether it was made for this record or for an earlier one. */
+function isComplete(socket: NetlinkSocket, bridge: Link, network: Network): boolean {
+  return bridge.up && bridge.kind === "bridge" && listAddresses(socket).some(({ index, address }) => index === bridge.index && address === network.gateway);
+}
+
+/** Each step may find its work done, by another process or before a crash. */
 function completeBridge(context: NetworkContext, socket: NetlinkSocket, network: Network): Link {
   socket.request([createBridge({ name: network.bridge, mac: macOf(network.gateway), mtu: mtuOfHost(socket) })]);
   const bridge = findLink(socket, network.bridge);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isBerthError } from "../../src/errors.ts";
 import { openNetworkStack } from "../../src/network/stack.ts";
@@ -222,6 +223,28 @@ describe("networks", () => {
       await world.end(each.pid);
       await world.stack.release(each.endpoint.key);
     }
+  });
+
+  test("of a state directory that was deleted are taken over by the next one", async () => {
+    const old = world.stack.createNetwork({ name: "reborn", subnet: "198.51.100.0/25" });
+    const before = [await attached("old-a"), await attached("old-b", [], "reborn")];
+    const db = await openDatabase(join(dirname(world.databasePath), "next.db"), [networkSchema]);
+    const next = openNetworkStack({ db, uuid: world.uuid, defaultRoot: false });
+    assert.equal(next.inspectNetwork("bridge").subnet, world.stack.inspectNetwork("bridge").subnet);
+    const reborn = next.createNetwork({ name: "reborn", subnet: "198.51.100.128/25" });
+    assert.equal(reborn.bridge, old.bridge);
+    const pid = await world.container();
+    next.attach(next.allocate("new", { network: "reborn", ports: [port(7000)] }), pid);
+    await world.serve(pid, "new", 7000);
+    assert.match(await ask(undefined, "tcp", "127.0.0.1", next.ports("new")[0]?.hostPort ?? 0), /^new /);
+    await world.end(pid);
+    await next.release("new");
+    db.close();
+    for (const each of before) {
+      await world.end(each.pid);
+      await world.stack.release(each.endpoint.key);
+    }
+    world.stack.removeNetwork("reborn");
   });
 });
 
