@@ -42,7 +42,7 @@ export class Exchange {
     const key = `${endpoint.host} ${endpoint.repository} ${account}`;
     const known = this.#sessions.get(key);
     this.#sessions.delete(key);
-    const session = known ?? new Session({ ...this.#o, repository: endpoint.repository, credentials });
+    const session = known ?? new Session({ ...this.#o, host: endpoint.host, repository: endpoint.repository, credentials });
     // Reinserted, so that the first key is the one unused for longest.
     this.#sessions.set(key, session);
     for (const oldest of this.#sessions.keys()) {
@@ -100,7 +100,7 @@ export class Exchange {
         this.#origins.set(endpoint.host, origin);
         return response;
       } catch (error) {
-        if (!(error instanceof NetworkFailure)) throw error;
+        if (!(error instanceof NetworkFailure) || error.trouble === "refused") throw error;
         // "Wrong protocol" only says that the other one is spoken.
         if (failed === undefined || (failed instanceof NetworkFailure && failed.trouble === "protocol")) failed = error;
       }

@@ -4,9 +4,9 @@ import { isRecord } from "../spec/descriptor.ts";
 
 /**
  * `nobody`: no such host or nothing listens; `untrusted`: the certificate; `protocol`: what came is not HTTP(S);
- * `lost`: the connection broke or fell silent.
+ * `lost`: the connection broke or fell silent; `refused`: it answered, but with what we do not accept.
  */
-export type NetworkTrouble = "nobody" | "untrusted" | "protocol" | "lost";
+export type NetworkTrouble = "nobody" | "untrusted" | "protocol" | "lost" | "refused";
 
 /** No answer, or no complete one. Internal: becomes a {@link RegistryUnreachableError} at the door. */
 export class NetworkFailure extends Error {
@@ -77,6 +77,10 @@ export function toBerthError(thrown: unknown, o: { readonly image: string; reado
     const message = statusMessage(thrown, o);
     return new RegistryError(message, { status: thrown.status, registryCodes: thrown.codes, image: o.image });
   }
+  if (thrown instanceof NetworkFailure && thrown.trouble === "refused") {
+    const reason = `registry ${thrown.host} gave an answer for ${o.what} that is refused: ${thrown.message}`;
+    return new BerthError("pull_failed", reason, { image: o.image, reason, cause: thrown.cause });
+  }
   if (thrown instanceof NetworkFailure) {
     return new RegistryUnreachableError(networkMessage(thrown), { host: thrown.host, image: o.image, cause: thrown.cause });
   }
@@ -100,14 +104,12 @@ function statusMessage(failure: StatusFailure, o: { readonly what: string; reado
   return `${host} answered status ${status} for ${o.what}${own}`;
 }
 
-function networkMessage({ trouble, host, message, cause }: NetworkFailure): string {
+function networkMessage({ trouble, host, message }: NetworkFailure): string {
   if (trouble === "untrusted") {
     return `certificate of registry ${host} is not trusted: ${message}; add its authority to NODE_EXTRA_CA_CERTS or list the host in BERTH_INSECURE_REGISTRIES`;
   }
   if (trouble === "protocol") {
-    // With a cause it was Node's TLS or HTTP parser that gave up.
-    const remedy = cause === undefined ? "" : "; if it has no TLS, list it in BERTH_INSECURE_REGISTRIES";
-    return `registry ${host} does not speak the expected protocol: ${message}${remedy}`;
+    return `registry ${host} does not speak the expected protocol: ${message.trim()}; if it has no TLS, list it in BERTH_INSECURE_REGISTRIES`;
   }
   return trouble === "nobody" ? `cannot reach registry ${host}: ${message}` : `connection to registry ${host} failed: ${message}`;
 }

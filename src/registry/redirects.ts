@@ -20,17 +20,17 @@ export async function sendFollowing(transport: Transport, request: HttpRequest, 
     const keeps = authorization !== undefined && url.origin === current.url.origin;
     current = { ...current, url, headers: keeps ? current.headers : others };
   }
-  throw new NetworkFailure("protocol", request.url.host, `more than ${maxRedirects} redirects`);
+  throw new NetworkFailure("refused", request.url.host, `more than ${maxRedirects} redirects`);
 }
 
 function target(response: HttpResponse, policy: SchemePolicy): URL {
   const from = response.url;
   const to = URL.parse(response.headers.location ?? "", from.href);
   if (to === null || (to.protocol !== "https:" && to.protocol !== "http:")) {
-    throw new NetworkFailure("protocol", from.host, "a redirect that leads nowhere");
+    throw new NetworkFailure("refused", from.host, "a redirect that leads nowhere");
   }
   if (to.protocol === "http:" && (from.protocol === "https:" || policy(to.host) === "https")) {
-    throw new NetworkFailure("protocol", from.host, `a redirect to plain http at ${to.host} is refused`);
+    throw new NetworkFailure("refused", from.host, `a redirect to plain http at ${to.host}`);
   }
   to.username = "";
   to.password = "";

@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly policy: SchemePolicy;
   readonly clock: Clock;
   readonly userAgent: string;
+  /** `host[:port]` of the registry, for messages. */
+  readonly host: string;
   readonly repository: string;
   /** Asked at the first challenge, once. */
   readonly credentials: () => Promise<Credentials | undefined>;
@@ -100,7 +102,7 @@ export class Session {
   async #fetchToken(): Promise<Authorization> {
     const credentials = await this.#account(undefined);
     const challenge = this.#challenge;
-    if (challenge?.scheme !== "bearer") throw new NetworkFailure("protocol", this.#o.repository, "no token challenge to answer");
+    if (challenge?.scheme !== "bearer") throw new NetworkFailure("refused", this.#o.host, "no token challenge to answer");
     const token = await this.#requestToken(challenge, credentials);
     this.#secrets = [...(credentials === undefined ? [] : [credentials.password]), token.value];
     this.#current = { header: `Bearer ${token.value}`, expiresAt: token.expiresAt };
@@ -131,10 +133,10 @@ export class Session {
   #realm(challenge: Challenge & { scheme: "bearer" }): URL {
     const url = URL.parse(challenge.realm);
     if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-      throw new NetworkFailure("protocol", this.#o.repository, "the registry names no usable token server");
+      throw new NetworkFailure("refused", this.#o.host, "the registry names no usable token server");
     }
     if (url.protocol === "http:" && this.#o.policy(url.host) === "https") {
-      throw new NetworkFailure("protocol", url.host, "a token server over plain http is refused");
+      throw new NetworkFailure("refused", url.host, "a token server over plain http");
     }
     url.username = "";
     url.password = "";
@@ -157,14 +159,14 @@ export class Session {
     const bytes = await readAll(response, maxTokenBytes);
     const now = this.#o.clock.now();
     if (response.status !== 200) {
-      if (response.status === 404) throw new NetworkFailure("protocol", response.url.host, "the token server the registry names is not there");
+      if (response.status === 404) throw new NetworkFailure("refused", response.url.host, "the token server the registry names is not there");
       const retryAfterMs = parseRetryAfter(response.headers["retry-after"], now);
       throw new StatusFailure({ status: response.status, host: response.url.host, ...readErrorBody(bytes, this.#secrets), retryAfterMs });
     }
     const json = parseJson(bytes);
     const value = isRecord(json) ? (json["token"] ?? json["access_token"]) : undefined;
     if (!isRecord(json) || typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value)) {
-      throw new NetworkFailure("protocol", response.url.host, "the token server sent no token");
+      throw new NetworkFailure("refused", response.url.host, "the token server sent no token");
     }
     const lifetime = typeof json["expires_in"] === "number" && json["expires_in"] > 0 ? json["expires_in"] : 60;
     return { value, expiresAt: now + lifetime * 1000 };

@@ -181,13 +181,13 @@ export async function readStart(answer: HttpResponse, limit: number): Promise<Ui
   return Buffer.concat(parts).subarray(0, limit);
 }
 
-/** The whole body when it is short enough. Throws {@link NetworkFailure} `protocol` when it is longer than `limit` bytes. */
+/** The whole body when it is short enough. Throws {@link NetworkFailure} `refused` when it is longer than `limit` bytes. */
 export async function readAll(answer: HttpResponse, limit: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of answer.body) {
     length += part.length;
-    if (length > limit) throw new NetworkFailure("protocol", answer.url.host, `the answer is longer than ${limit} bytes`);
+    if (length > limit) throw new NetworkFailure("refused", answer.url.host, `the answer is longer than ${limit} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts, length);

@@ -44,7 +44,8 @@ function launch(dir: string, port: number, o: RegistryServerOptions): ChildProce
     ...auth,
   };
   writeFileSync(config, JSON.stringify(content));
-  return spawn("docker-registry", ["serve", config], { stdio: "ignore", env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" } });
+  // A killed test must not leave its registry behind.
+  return spawn("setpriv", ["--pdeathsig", "KILL", "docker-registry", "serve", config], { stdio: "ignore", env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" } });
 }
 
 function passwordFile(dir: string, account: { readonly username: string; readonly password: string }): string {
@@ -76,9 +77,13 @@ function ping(port: number): Promise<boolean> {
 
 function closer(child: ChildProcess, dir: string | undefined): () => Promise<void> {
   const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
+  const abandon = (): void => {
+    kill();
+    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+  };
+  process.once("exit", abandon);
   return async () => {
-    process.removeListener("exit", kill);
+    process.removeListener("exit", abandon);
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once("exit", resolve));
       kill();
