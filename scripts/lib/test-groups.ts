@@ -27,8 +27,7 @@ export const groups: readonly TestGroup[] = [
   { name: "structure", files: ["test/*.test.ts"], not: ["test/readme.test.ts"], needsRoot: false, atOnce: 2 },
   { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, atOnce: 2 },
   { name: "contract on mock", files: ["test/contract/mock*.test.ts"], needsRoot: false, atOnce: 1 },
-  { name: "contract on native with crun", files: ["test/contract/native-crun*.test.ts"], needsRoot: true, atOnce: 1 },
-  { name: "contract on native with runc", files: ["test/contract/native-runc*.test.ts"], needsRoot: true, atOnce: 1 },
+  { name: "contract on native, with crun and with runc", files: ["test/contract/native*.test.ts"], needsRoot: true, atOnce: 1 },
   { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 1 },
   { name: "readme", files: ["test/readme.test.ts"], needsRoot: true, atOnce: 1 },
 ];
