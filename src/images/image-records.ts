@@ -131,13 +131,20 @@ export class ImageRecords {
       this.#run(
         `insert into images values (?, ?, ?, ?, ?, ?)
          on conflict (id) do update set manifest_digest = excluded.manifest_digest, pulled_at = excluded.pulled_at`,
-        image.id, image.manifestDigest, Buffer.from(image.config).toString(), image.chainIds.at(-1) ?? null, size, Date.now(),
+        image.id,
+        image.manifestDigest,
+        Buffer.from(image.config).toString(),
+        image.chainIds.at(-1) ?? null,
+        size,
+        Date.now(),
       );
       if (image.name !== undefined) {
         this.#run(
           `insert into image_names values (?, ?, ?)
            on conflict (reference) do update set image_id = excluded.image_id, digest = excluded.digest`,
-          image.name, image.id, image.digest,
+          image.name,
+          image.id,
+          image.digest,
         );
       }
       this.#run("insert or ignore into image_digests values (?, ?, ?)", image.repository, image.digest, image.id);

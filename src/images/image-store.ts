@@ -183,7 +183,7 @@ export class ImageStore {
       this.#o.onWarning?.(`keeping the local ${canonicalReference(reference)}: ${messageOf(error)}`);
       return local;
     }
-    if (local !== undefined && local.repoDigests.includes(`${repositoryName(reference)}@${root.digest}`)) {
+    if (local?.repoDigests.includes(`${repositoryName(reference)}@${root.digest}`)) {
       sayResult(say, reference, root, true);
       return local;
     }

@@ -1,5 +1,6 @@
 /** One pull from the registry to the record. Nothing of it is visible before the last step. */
 import type { ContentStore } from "../content/content-store.ts";
+import { abandonable } from "../internal/abort.ts";
 import type { Credentials, RegistryClient } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { OciPlatform } from "../spec/platform.ts";
@@ -62,16 +63,25 @@ async function storeLayers(parts: PullParts, request: PullRequest, resolved: Res
       leases.push(lease);
       listening.push(lease.value.board.listen(request.say));
       // A failed layer ends the pull at once, and not after all others were claimed.
-      await Promise.race([lease.value.claimed, Promise.all(leases.map((other) => other.value.ready)).then(() => {})]);
+      await abandonable(Promise.race([lease.value.claimed, Promise.all(leases.map((other) => other.value.ready))]), request.signal);
     }
-    const unpacked = await Promise.all(leases.map((lease) => lease.value.ready));
+    const unpacked = await abandonable(Promise.all(leases.map((lease) => lease.value.ready)), request.signal);
     request.signal.throwIfAborted();
     const fresh = unpacked.flatMap((work, index) => {
       const layer = resolved.layers[index];
       return work === undefined || layer === undefined ? [] : [{ pending: work.pending, snapshot: snapshotOf(layer, work.unpacked.sizeBytes) }];
     });
-    await publish(parts, fresh.map(({ pending }) => pending));
-    record(parts, request, resolved, root, fresh.map(({ snapshot }) => snapshot));
+    await publish(
+      parts,
+      fresh.map(({ pending }) => pending),
+    );
+    record(
+      parts,
+      request,
+      resolved,
+      root,
+      fresh.map(({ snapshot }) => snapshot),
+    );
     for (const { pending } of fresh) pending.keep();
     return fresh.length > 0;
   } finally {

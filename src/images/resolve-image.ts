@@ -74,7 +74,10 @@ async function configBlob(source: Source, descriptor: Descriptor): Promise<Uint8
     chunks.push(chunk);
   }
   if (length !== descriptor.size) {
-    throw new DigestMismatchError("size of the image config", { expected: `${descriptor.size} bytes`, actual: length < descriptor.size ? `${length}` : "more" });
+    throw new DigestMismatchError("size of the image config", {
+      expected: `${descriptor.size} bytes`,
+      actual: length < descriptor.size ? `${length}` : "more",
+    });
   }
   const bytes = Buffer.concat(chunks);
   const actual = digestOf(descriptor.digest, bytes);

@@ -94,14 +94,19 @@ describe("tar reader", () => {
   });
 
   test("bytes from anywhere are read or refused as pull_failed, never anything else", () => {
-    const base = writeTar([{ name: "a".repeat(150), data: "x".repeat(700), xattrs: { "user.a": "1" } }, { name: "b", linkName: "a" }]);
+    const base = writeTar([
+      { name: "a".repeat(150), data: "x".repeat(700), xattrs: { "user.a": "1" } },
+      { name: "b", linkName: "a" },
+    ]);
     const edits = fc.array(fc.tuple(fc.nat({ max: base.length - 1 }), fc.nat({ max: 255 })), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(edits, fc.boolean(), fc.nat({ max: base.length }), (changes, mend, length) => {
         const tar = Buffer.from(base.subarray(0, mend ? base.length : length));
         for (const [at, value] of changes) if (at < tar.length) tar[at] = value;
         // With right checksums the fuzz gets past the first gate.
-        if (mend) for (let at = 0; at < tar.length - 1024; at += 512) if (tar.toString("latin1", at + 257, at + 262) === "ustar") withChecksum(tar.subarray(at, at + 512));
+        if (mend)
+          for (let at = 0; at < tar.length - 1024; at += 512)
+            if (tar.toString("latin1", at + 257, at + 262) === "ustar") withChecksum(tar.subarray(at, at + 512));
         try {
           read(tar, 333);
         } catch (error) {
@@ -128,7 +133,16 @@ describe("tar reader", () => {
     const [entry] = read(writeTar([{ name: "short", pax: { uid: "70000", gid: "3", mtime: "12.5", path: "from-pax" }, xattrs: { "user.k": "v\0w" } }]));
     assert.deepEqual([entry?.name, entry?.uid, entry?.gid, entry?.mtime], ["from-pax", 70000, 3, 12.5]);
     assert.deepEqual(entry?.xattrs.get("user.k"), new Uint8Array(Buffer.from("v\0w")));
-    const global = Buffer.concat([...paxBlocks([["path", "elsewhere"], ["comment", "x"]], "g"), ...entryBlocks({ name: "real" })]);
+    const global = Buffer.concat([
+      ...paxBlocks(
+        [
+          ["path", "elsewhere"],
+          ["comment", "x"],
+        ],
+        "g",
+      ),
+      ...entryBlocks({ name: "real" }),
+    ]);
     assert.equal(read(global)[0]?.name, "real");
   });
 
@@ -151,10 +165,10 @@ describe("tar reader", () => {
   });
 
   const hostile: Readonly<Record<string, readonly [readonly Buffer[], RegExp]>> = {
-    "wrong checksum": [[((block) => (block.write("x", 0), block))(header({}))], /checksum/],
+    "wrong checksum": [[Buffer.concat([Buffer.from("x"), header({}).subarray(1)])], /checksum/],
     "size that is no number": [[changed(header({}), 124, "12x4")], /size is not an octal number/],
-    "negative size": [[withChecksum(((block) => (block.fill(0xff, 124, 136), block))(header({})))], /negative size/],
-    "size beyond all bounds": [[withChecksum(((block) => (block.fill(0x7f, 125, 136), block.fill(0x80, 124, 125), block))(header({})))], /out of range/],
+    "negative size": [[changed(header({}), 124, "\xff".repeat(12))], /negative size/],
+    "size beyond all bounds": [[changed(header({}), 124, `\x80${"\x7f".repeat(11)}`)], /out of range/],
     "empty name": [[header({ name: "" })], /empty name/],
     "empty link target": [[header({ flag: "2" })], /empty name or link target/],
     "NUL in a PAX path": [[...paxBlocks([["path", "a\0b"]]), header({})], /holds a NUL/],

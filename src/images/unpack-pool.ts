@@ -62,7 +62,7 @@ export class UnpackPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile, { name: "berth-unpack" });
+    const worker = new Worker(workerFile, { name: "berth-unpack", execArgv: [] });
     worker.unref();
     this.#workers.add(worker);
     worker.on("message", (answer: Answer) => this.#answered(worker, answer));

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import {
-  chmodSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync,
+  chmodSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,7 +119,10 @@ describe("unpacking a layer", () => {
   });
 
   test("bytes arrive while it unpacks, and a stop ends it", async () => {
-    const tar = writeTar([{ name: "a", data: "1".repeat(100_000) }, { name: "b", data: "2" }]);
+    const tar = writeTar([
+      { name: "a", data: "1".repeat(100_000) },
+      { name: "b", data: "2" },
+    ]);
     const base = join(root, String(++count));
     mkdirSync(join(base, "fs"), { recursive: true });
     writeFileSync(join(base, "blob"), tar);
@@ -144,14 +159,23 @@ describe("unpacking a layer", () => {
   test("extended attributes: only what an image may decide", async () => {
     const capability = Buffer.from("0100000200040000000000000000000000000000", "hex");
     const { fs } = await unpackTar([
-      { name: "ping", data: "x", uid: 1, xattrs: { "security.capability": capability, "user.note": "hi", "trusted.overlay.redirect": "/etc", "security.selinux": "x" } },
+      {
+        name: "ping",
+        data: "x",
+        uid: 1,
+        xattrs: { "security.capability": capability, "user.note": "hi", "trusted.overlay.redirect": "/etc", "security.selinux": "x" },
+      },
       { name: "dir/", xattrs: { "trusted.overlay.opaque": "y", "user.d": "1" } },
       { name: "sym", linkName: "ping", xattrs: { "user.note": "no" } },
     ]);
     assert.deepEqual(lgetxattr(join(fs, "ping"), "security.capability")?.length, 20);
     assert.equal(Buffer.from(lgetxattr(join(fs, "ping"), "user.note") ?? []).toString(), "hi");
     assert.equal(Buffer.from(lgetxattr(join(fs, "dir"), "user.d") ?? []).toString(), "1");
-    for (const [file, name] of [["ping", "trusted.overlay.redirect"], ["ping", "security.selinux"], ["dir", "trusted.overlay.opaque"]] as const) {
+    for (const [file, name] of [
+      ["ping", "trusted.overlay.redirect"],
+      ["ping", "security.selinux"],
+      ["dir", "trusted.overlay.opaque"],
+    ] as const) {
       assert.equal(lgetxattr(join(fs, file), name), undefined);
     }
   });
@@ -261,10 +285,34 @@ describe("unpacking a layer", () => {
     "whiteout ../": [[{ name: "../.wh.decoy" }], /leads out/],
     "hardlink to ../": [[{ name: "h", type: "hardlink", linkName: "../decoy" }], /leads out/],
     "hardlink to /etc/passwd": [[{ name: "h", type: "hardlink", linkName: "/etc/passwd" }], /hardlink to "\/etc\/passwd", which is not in the layer/],
-    "hardlink through a symlink": [[{ name: "s", linkName: "/" }, { name: "h", type: "hardlink", linkName: "s/etc/passwd" }], /not in the layer/],
-    "hardlink to a directory": [[{ name: "d/", type: "directory" }, { name: "h", type: "hardlink", linkName: "d" }], /directory/],
-    "symlink loop as parent": [[{ name: "l", linkName: "l" }, { name: "l/x", data: "1" }], /too many symlinks/],
-    "file as parent": [[{ name: "f", data: "1" }, { name: "f/x", data: "1" }], /not a directory/],
+    "hardlink through a symlink": [
+      [
+        { name: "s", linkName: "/" },
+        { name: "h", type: "hardlink", linkName: "s/etc/passwd" },
+      ],
+      /not in the layer/,
+    ],
+    "hardlink to a directory": [
+      [
+        { name: "d/", type: "directory" },
+        { name: "h", type: "hardlink", linkName: "d" },
+      ],
+      /directory/,
+    ],
+    "symlink loop as parent": [
+      [
+        { name: "l", linkName: "l" },
+        { name: "l/x", data: "1" },
+      ],
+      /too many symlinks/,
+    ],
+    "file as parent": [
+      [
+        { name: "f", data: "1" },
+        { name: "f/x", data: "1" },
+      ],
+      /not a directory/,
+    ],
     "root as file": [[{ name: "/", type: "file", flag: "2", linkName: "/etc" }], /root cannot be/],
     "component too long": [[{ name: "n".repeat(300), data: "1" }], /ENAMETOOLONG.*|at entry/],
     "socket or other type": [[{ name: "s", flag: "s" }], /unsupported entry type/],

@@ -42,7 +42,8 @@ function unpackError(error: unknown, entry: string): unknown {
   const code = errnoCode(error);
   if (isBerthError(error) || code === undefined) return error;
   const where = entry === "" ? "" : ` at entry ${JSON.stringify(toDisplay(entry))}`;
-  if (isDiskFull(error)) return new BerthError("pull_failed", `no space left on the disk while unpacking${where}; free some space and pull again`, { cause: error });
+  if (isDiskFull(error))
+    return new BerthError("pull_failed", `no space left on the disk while unpacking${where}; free some space and pull again`, { cause: error });
   return new BerthError("pull_failed", `cannot unpack the layer${where}: ${messageOf(error)}`, { cause: error });
 }
 
