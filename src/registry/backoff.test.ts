@@ -17,7 +17,10 @@ test("what is worth a retry, and how long to wait", () => {
   const clock = { ...systemClock, random: () => 1 };
   const delay = (failure: unknown, retry = 0, wasReachable = true): number | undefined => retryDelayMs(failure, retry, { clock, wasReachable });
   const lost = new NetworkFailure("lost", "h", "");
-  assert.deepEqual([0, 1, 2, 3, 4, 5].map((retry) => delay(lost, retry)), [250, 500, 1000, 2000, 4000, undefined]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 5].map((retry) => delay(lost, retry)),
+    [250, 500, 1000, 2000, 4000, undefined],
+  );
   assert.equal(delay(new NetworkFailure("nobody", "h", "")), 250);
   assert.equal(delay(new NetworkFailure("nobody", "h", ""), 0, false), undefined);
   for (const trouble of ["untrusted", "protocol", "refused"] as const) assert.equal(delay(new NetworkFailure(trouble, "h", "")), undefined);

@@ -66,7 +66,10 @@ describe("a blob arrives whole", () => {
   test("from a well-behaved server, in one request without Range", async () => {
     await using t = await trial((request, response) => sendBlob(request, response));
     assert.deepEqual(await download(t), content);
-    assert.deepEqual(t.server.requests.map(({ url, headers }) => [url, headers.range]), [[`/v2/app/blobs/${descriptor.digest}`, undefined]]);
+    assert.deepEqual(
+      t.server.requests.map(({ url, headers }) => [url, headers.range]),
+      [[`/v2/app/blobs/${descriptor.digest}`, undefined]],
+    );
   });
 
   test("from an offset on", async () => {
@@ -189,7 +192,10 @@ describe("a blob is refused", () => {
     assert.equal(t.server.requests.length, 1);
   });
 
-  for (const [name, length] of [["smaller", content.length - 1], ["larger", content.length + 1]] as const) {
+  for (const [name, length] of [
+    ["smaller", content.length - 1],
+    ["larger", content.length + 1],
+  ] as const) {
     test(`when the server announces a ${name} size`, async () => {
       await using t = await trial((_, response) => void response.writeHead(200, { "content-length": length }).end(Buffer.alloc(length)));
       await assert.rejects(download(t), DigestMismatchError);
@@ -237,10 +243,13 @@ describe("an abort", () => {
 
   test("in the pause before a retry ends at once", async () => {
     const abort = new AbortController();
-    const clock = { delay: (_: number, signal: AbortSignal | undefined) => new Promise<void>((_resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason));
-      abort.abort();
-    }) };
+    const clock = {
+      delay: (_: number, signal: AbortSignal | undefined) =>
+        new Promise<void>((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason));
+          abort.abort();
+        }),
+    };
     await using t = await trial((_, response) => void response.writeHead(500).end(), { clock });
     await assert.rejects(download(t, { signal: abort.signal }), { name: "AbortError" });
     assert.equal(t.server.requests.length, 1);
@@ -260,12 +269,15 @@ describe("an abort", () => {
 
   test("of the whole client ends what runs, also when closed twice", async () => {
     await using t = await trial((_, response) => void response.writeHead(200, { "content-length": content.length }).write(content.subarray(0, 10)));
-    await assert.rejects(async () => {
-      for await (const _ of t.client.blob(t.reference, descriptor)) {
-        t.client.close();
-        t.client.close();
-      }
-    }, { code: "aborted" });
+    await assert.rejects(
+      async () => {
+        for await (const _ of t.client.blob(t.reference, descriptor)) {
+          t.client.close();
+          t.client.close();
+        }
+      },
+      { code: "aborted" },
+    );
     await t.server.allClosed();
   });
 });
@@ -280,7 +292,10 @@ describe("a redirect", () => {
     });
     const auth = { username: "ann", password: "hunter22" };
     assert.deepEqual(await collect(t.client.blob(t.reference, descriptor, { auth })), content);
-    assert.deepEqual(storage.requests.map(({ headers }) => headers.authorization), [undefined, undefined]);
+    assert.deepEqual(
+      storage.requests.map(({ headers }) => headers.authorization),
+      [undefined, undefined],
+    );
     assert.match(storage.requests[1]?.headers.range ?? "", /^bytes=[1-9]\d*-$/);
     assert.notEqual(storage.requests[0]?.url, storage.requests[1]?.url);
   });
@@ -300,7 +315,10 @@ describe("a redirect", () => {
     await using storage = await serveHttp((_, response) => void response.writeHead(401, { "www-authenticate": "Basic realm=x" }).end());
     await using t = await trial((_, response) => void response.writeHead(302, { location: `http://${storage.host}/data` }).end());
     await assert.rejects(collect(t.client.blob(t.reference, descriptor, { auth: { username: "ann", password: "hunter22" } })), { status: 401 });
-    assert.deepEqual(storage.requests.map(({ headers }) => headers.authorization), [undefined]);
+    assert.deepEqual(
+      storage.requests.map(({ headers }) => headers.authorization),
+      [undefined],
+    );
   });
 
   for (const [name, location] of [
@@ -332,7 +350,10 @@ describe("mirrors", () => {
     await using server = await serveHttp((request, response) => sendBlob(request, response));
     await using t = await trial(() => {}, { mirrors: { [server.host]: [`http://${mirror.host}`] } });
     assert.deepEqual(await collect(t.client.blob(parseReference(`${server.host}/app:1`), descriptor, { auth: account })), content);
-    assert.deepEqual(mirror.requests.map(({ headers }) => headers.authorization), [undefined]);
+    assert.deepEqual(
+      mirror.requests.map(({ headers }) => headers.authorization),
+      [undefined],
+    );
   });
 
   test("that break in the middle are left, and the registry gives the rest", async () => {

@@ -18,6 +18,8 @@ export interface BlobDownload {
   readonly get: (endpoint: Endpoint, headers: Readonly<Record<string, string>>) => Promise<HttpResponse>;
   /** Waits before retry number `retry`; false when there is no use in another one. */
   readonly waitForRetry: (failure: unknown, retry: number) => Promise<boolean>;
+  /** The error to throw for a failure. */
+  readonly explain: (failure: unknown) => unknown;
 }
 
 /**
@@ -29,44 +31,44 @@ export async function* downloadBlob(download: BlobDownload): AsyncGenerator<Uint
   let endpoints = download.endpoints;
   let position = download.offset;
   for (let retry = 0; position < descriptor.size; ) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw signal.reason;
     const [endpoint] = endpoints;
     if (endpoint === undefined) return;
     try {
-      for await (const piece of bytesFrom(download, endpoint, position)) {
-        position += piece.length;
-        yield piece;
+      const { response, skip } = await open(download, endpoint, position);
+      let at = position - skip;
+      for await (const piece of response.body) {
+        at += piece.length;
+        if (at > descriptor.size) throw wrongSize(download, `at least ${at} bytes`);
+        if (at <= position) continue;
+        const fresh = piece.subarray(piece.length - (at - position));
+        position = at;
+        yield fresh;
       }
-      if (position < descriptor.size) throw new NetworkFailure("lost", endpoint.host, `${download.what} ended after ${position} of ${descriptor.size} bytes`);
+      if (position < descriptor.size) throw endedEarly(download, endpoint, position);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (endpoint.isMirror) endpoints = endpoints.slice(1);
-      else if (!(await download.waitForRetry(error, retry++))) throw error;
+      else if (!(await download.waitForRetry(error, retry++))) throw download.explain(error);
     }
   }
 }
 
-async function* bytesFrom(download: BlobDownload, endpoint: Endpoint, position: number): AsyncGenerator<Uint8Array> {
-  const headers = position === 0 ? {} : { range: `bytes=${position}-` };
-  const response = await download.get(endpoint, headers);
-  let skip = 0;
+/** Asks for the rest. `skip` bytes of the answer are before `position`, when the server ignored `Range`. */
+async function open(download: BlobDownload, endpoint: Endpoint, position: number): Promise<{ response: HttpResponse; skip: number }> {
+  const response = await download.get(endpoint, position === 0 ? {} : { range: `bytes=${position}-` });
   try {
-    skip = bytesToSkip(download, response, position);
+    return { response, skip: bytesToSkip(download, response, position) };
   } catch (error) {
     response.discard();
     throw error;
   }
-  let at = position - skip;
-  for await (const piece of response.body) {
-    at += piece.length;
-    if (at > download.descriptor.size) throw wrongSize(download, `at least ${at} bytes`);
-    const from = Math.min(skip, piece.length);
-    skip -= from;
-    if (from < piece.length) yield from === 0 ? piece : piece.subarray(from);
-  }
 }
 
-/** How much of the answer we have already: all before `position` when the server ignored `Range`. */
+function endedEarly({ what, descriptor }: BlobDownload, endpoint: Endpoint, position: number): NetworkFailure {
+  return new NetworkFailure("lost", endpoint.host, `${what} ended after ${position} of ${descriptor.size} bytes`);
+}
+
 function bytesToSkip(download: BlobDownload, response: HttpResponse, position: number): number {
   const { size } = download.descriptor;
   const { headers, status, url } = response;
@@ -78,7 +80,8 @@ function bytesToSkip(download: BlobDownload, response: HttpResponse, position: n
   const range = /^bytes (?<start>\d+)-\d+\/(?<total>\d+|\*)$/.exec(headers["content-range"] ?? "")?.groups;
   const total = range?.["total"];
   if (total !== undefined && total !== "*" && Number(total) !== size) throw wrongSize(download, `${total} bytes`);
-  if (range === undefined || Number(range["start"]) !== position) throw new StatusFailure({ status, host: url.host, text: "another range than the one asked for" });
+  if (range === undefined || Number(range["start"]) !== position)
+    throw new StatusFailure({ status, host: url.host, text: "another range than the one asked for" });
   return 0;
 }
 

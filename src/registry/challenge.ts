@@ -1,7 +1,5 @@
 /** What a 401 asks for (RFC 9110 section 11.6.1; distribution-spec, "token authentication"). */
-export type Challenge =
-  | { readonly scheme: "basic" }
-  | { readonly scheme: "bearer"; readonly realm: string; readonly service?: string | undefined };
+export type Challenge = { readonly scheme: "basic" } | { readonly scheme: "bearer"; readonly realm: string; readonly service?: string | undefined };
 
 /** The challenge to answer: bearer before basic; `undefined` when neither is offered in full. */
 export function parseChallenge(header: string | undefined): Challenge | undefined {

@@ -72,7 +72,10 @@ describe("resolve", () => {
   test("asks by HEAD and answers the descriptor", async () => {
     await using t = await trial(healthy);
     assert.deepEqual(await t.client.resolve(t.reference), descriptor);
-    assert.deepEqual(t.server.requests.map(({ method, url }) => [method, url]), [["HEAD", "/v2/team/app/manifests/1"]]);
+    assert.deepEqual(
+      t.server.requests.map(({ method, url }) => [method, url]),
+      [["HEAD", "/v2/team/app/manifests/1"]],
+    );
     assert.match(t.server.requests[0]?.headers.accept ?? "", /image\.index\.v1\+json.*manifest\.list\.v2/);
   });
 
@@ -98,7 +101,10 @@ describe("resolve", () => {
   test("of a registry that is not there fails without retries, and is told apart", async () => {
     await using t = await trial(() => {});
     await t.server.close();
-    await assert.rejects(t.client.resolve(t.reference), (error) => isBerthError(error, "pull_failed") && isRegistryUnavailable(error) && /cannot reach registry/.test(error.message));
+    await assert.rejects(
+      t.client.resolve(t.reference),
+      (error) => isBerthError(error, "pull_failed") && isRegistryUnavailable(error) && /cannot reach registry/.test(error.message),
+    );
     assert.deepEqual(t.delays, []);
   });
 
@@ -142,7 +148,12 @@ describe("manifest", () => {
   });
 
   test("of schema 1, malformed, or of endless length is pull_failed", async () => {
-    const bodies = [JSON.stringify({ schemaVersion: 1 }), "{", JSON.stringify({ schemaVersion: 2, manifests: [], layers: [] }), "x".repeat(4 * 1024 * 1024 + 1)];
+    const bodies = [
+      JSON.stringify({ schemaVersion: 1 }),
+      "{",
+      JSON.stringify({ schemaVersion: 2, manifests: [], layers: [] }),
+      "x".repeat(4 * 1024 * 1024 + 1),
+    ];
     for (const body of bodies) {
       await using t = await trial((_, response) => void response.end(body));
       await assert.rejects(t.client.manifest(t.reference, undefined), (error) => isBerthError(error, "pull_failed") && error.fields.image !== undefined);
@@ -182,7 +193,13 @@ describe("tokens", () => {
     await Promise.all([1, 2, 3, 4].map(() => t.client.resolve(t.reference)));
     await t.client.manifest(t.reference, undefined);
     const [asked, ...more] = tokenRequests(t.server);
-    assert.deepEqual([...(asked?.searchParams ?? [])], [["service", "registry, the"], ["scope", "repository:team/app:pull"]]);
+    assert.deepEqual(
+      [...(asked?.searchParams ?? [])],
+      [
+        ["service", "registry, the"],
+        ["scope", "repository:team/app:pull"],
+      ],
+    );
     assert.equal(more.length, 0);
   });
 
@@ -191,7 +208,11 @@ describe("tokens", () => {
     await t.client.resolve(t.reference, { auth: ann });
     const byPath = t.server.requests.map(({ url, headers }) => [url.split("?")[0], headers.authorization]);
     const path = "/v2/team/app/manifests/1";
-    assert.deepEqual(byPath, [[path, undefined], ["/token", basicAnn], [path, "Bearer t1"]]);
+    assert.deepEqual(byPath, [
+      [path, undefined],
+      ["/token", basicAnn],
+      [path, "Bearer t1"],
+    ]);
     assert.equal(tokenRequests(t.server)[0]?.searchParams.get("account"), "ann");
   });
 
@@ -251,7 +272,12 @@ describe("tokens", () => {
     const auth: Credentials = { username: "<token>", password: "identity-token", authType: "token" };
     const bodies: Promise<string>[] = [];
     const exchange = (request: IncomingMessage): boolean => {
-      bodies.push(request.setEncoding("utf8").toArray().then((parts) => parts.join("")));
+      bodies.push(
+        request
+          .setEncoding("utf8")
+          .toArray()
+          .then((parts) => parts.join("")),
+      );
       return false;
     };
     await using t = await trial(tokenRegistry({ accepts: (token) => token === "t1", token: exchange }));
@@ -296,12 +322,20 @@ describe("credentials", () => {
     await using t = await trial(basic);
     await t.client.resolve(t.reference, { auth: ann });
     await t.client.resolve(t.reference, { auth: ann });
-    assert.deepEqual(t.server.requests.map(({ headers }) => headers.authorization), [undefined, basicAnn, basicAnn]);
+    assert.deepEqual(
+      t.server.requests.map(({ headers }) => headers.authorization),
+      [undefined, basicAnn, basicAnn],
+    );
   });
 
   test("come from the source by host when the call brings none or empty ones", async () => {
     const asked: string[] = [];
-    await using t = await trial(basic, { credentials: async (registry) => (asked.push(registry), ann) });
+    await using t = await trial(basic, {
+      credentials: async (registry) => {
+        asked.push(registry);
+        return ann;
+      },
+    });
     await t.client.resolve(t.reference);
     await t.client.resolve(t.reference, { auth: { username: "", password: "" } });
     assert.deepEqual(asked, [t.server.host]);

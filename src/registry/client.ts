@@ -11,7 +11,7 @@ import { downloadBlob } from "./blob.ts";
 import { checkRegistryConfig, type Endpoint, endpointsOf, type RegistryConfig, schemePolicy } from "./config.ts";
 import { type CredentialSource, dockerConfigCredentials, presentCredentials } from "./credentials.ts";
 import { Exchange, type RegistryRequest } from "./exchange.ts";
-import { NetworkFailure, StatusFailure, toBerthError } from "./failure.ts";
+import { StatusFailure, toBerthError } from "./failure.ts";
 import { accountKey, type Session } from "./session.ts";
 import { createTransport, type HttpResponse, readAll } from "./transport.ts";
 import type { Credentials, RegistryCallOptions, RegistryClient } from "./types.ts";
@@ -65,33 +65,27 @@ class Client implements RegistryClient {
     return this.#anywhere(reference, o, (at) => this.#getManifest(reference, descriptor, at));
   }
 
-  async *blob(
-    reference: Reference,
-    descriptor: Descriptor,
-    o: RegistryCallOptions & { readonly offset?: number | undefined } = {},
-  ): AsyncGenerator<Uint8Array> {
+  // No generator of its own: each layer of them costs every piece of a blob.
+  blob(reference: Reference, descriptor: Descriptor, o: RegistryCallOptions & { readonly offset?: number | undefined } = {}): AsyncIterable<Uint8Array> {
     const call = this.#call(reference, o);
     const image = canonicalReference(reference);
     const what = `blob ${descriptor.digest} of ${image}`;
     let session: Session | undefined;
-    try {
-      yield* downloadBlob({
-        endpoints: call.endpoints,
-        descriptor,
-        what,
-        image,
-        offset: o.offset ?? 0,
-        signal: call.signal,
-        get: (endpoint, headers) => {
-          const at = call.at(endpoint);
-          session = at.session;
-          return at.request({ method: "GET", path: `blobs/${descriptor.digest}`, headers });
-        },
-        waitForRetry: (failure, retry) => this.#waitForRetry(failure, retry, { wasReachable: true, signal: call.signal }),
-      });
-    } catch (error) {
-      throw toBerthError(error, { image, what, anonymous: session?.isAnonymous ?? true });
-    }
+    return downloadBlob({
+      endpoints: call.endpoints,
+      descriptor,
+      what,
+      image,
+      offset: o.offset ?? 0,
+      signal: call.signal,
+      get: (endpoint, headers) => {
+        const at = call.at(endpoint);
+        session = at.session;
+        return at.request({ method: "GET", path: `blobs/${descriptor.digest}`, headers });
+      },
+      waitForRetry: (failure, retry) => this.#waitForRetry(failure, retry, { wasReachable: true, signal: call.signal }),
+      explain: (failure) => toBerthError(failure, { image, what, anonymous: session?.isAnonymous ?? true }),
+    });
   }
 
   close(): void {
@@ -138,6 +132,7 @@ class Client implements RegistryClient {
   async #anywhere<T>(reference: Reference, o: RegistryCallOptions, work: (at: Place) => Promise<T>): Promise<T> {
     const call = this.#call(reference, o);
     const image = canonicalReference(reference);
+    call.signal.throwIfAborted();
     for (const endpoint of call.endpoints) {
       const at = call.at(endpoint);
       try {
@@ -170,7 +165,6 @@ class Client implements RegistryClient {
 
   #call(reference: Reference, o: RegistryCallOptions): { endpoints: readonly Endpoint[]; signal: AbortSignal; at: (endpoint: Endpoint) => Place } {
     const signal = o.signal === undefined ? this.#closed.signal : AbortSignal.any([o.signal, this.#closed.signal]);
-    signal.throwIfAborted();
     const inline = presentCredentials(o.auth);
     const at = (endpoint: Endpoint): Place => {
       const session = this.#session(reference, endpoint, inline);

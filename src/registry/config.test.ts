@@ -38,7 +38,11 @@ describe("the environment", () => {
     const endpoints = endpointsOf("docker.io", "library/nginx", config, schemePolicy(config));
     assert.deepEqual(
       endpoints.map(({ host, repository, isMirror }) => [host, repository, isMirror]),
-      [["a.test", "library/nginx", true], ["10.1.1.1", "hub/library/nginx", true], ["registry-1.docker.io", "library/nginx", false]],
+      [
+        ["a.test", "library/nginx", true],
+        ["10.1.1.1", "hub/library/nginx", true],
+        ["registry-1.docker.io", "library/nginx", false],
+      ],
     );
   });
 
@@ -57,12 +61,15 @@ describe("the environment", () => {
     ["an impossible range", { BERTH_INSECURE_REGISTRIES: "10.0.0.0/33" }, /neither host/],
   ] as const) {
     test(`is refused for ${name}`, () => {
-      assert.throws(() => registryConfigFromEnvironment(env), (error) => {
-        assert.ok(error instanceof Error);
-        assert.match(error.message, message);
-        assert.doesNotMatch(error.message, /s3cret/);
-        return true;
-      });
+      assert.throws(
+        () => registryConfigFromEnvironment(env),
+        (error) => {
+          assert.ok(error instanceof Error);
+          assert.match(error.message, message);
+          assert.doesNotMatch(error.message, /s3cret/);
+          return true;
+        },
+      );
     });
   }
 });

@@ -58,10 +58,7 @@ export function endpointsOf(registry: string, repository: string, config: Regist
   const key = Object.keys(config.mirrors ?? {}).find((host) => canonicalHost(host) === registry);
   const mirrors = (key === undefined ? undefined : config.mirrors?.[key]) ?? [];
   const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
-  return [
-    ...mirrors.map((url) => mirrorEndpoint(mirrorUrl(url, policy), repository)),
-    { host, origins: originsOf(host, policy), repository, isMirror: false },
-  ];
+  return [...mirrors.map((url) => mirrorEndpoint(mirrorUrl(url, policy), repository)), { host, origins: originsOf(host, policy), repository, isMirror: false }];
 }
 
 function mirrorEndpoint(url: URL, repository: string): Endpoint {
@@ -139,7 +136,10 @@ function list(text: string | undefined): string[] {
 
 /** Without account and query, which may be secret. */
 function shown(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, "//").replace(/\?.*$/s, "").slice(0, 100);
+  return text
+    .replace(/\/\/[^/@]*@/, "//")
+    .replace(/\?.*$/s, "")
+    .slice(0, 100);
 }
 
 function bad(message: string): BerthError {

@@ -112,8 +112,14 @@ describe("docker's config.json", () => {
 
 test("inline credentials win, empty ones count as absent, and the first source that has any is the last asked", async () => {
   const asked: string[] = [];
-  const source = (name: string, found: Credentials | undefined) => async () => (asked.push(name), found);
-  const [a, b] = [{ username: "a", password: "1" }, { username: "b", password: "2" }];
+  const source = (name: string, found: Credentials | undefined) => async () => {
+    asked.push(name);
+    return found;
+  };
+  const [a, b] = [
+    { username: "a", password: "1" },
+    { username: "b", password: "2" },
+  ];
   assert.equal(await resolveCredentials("r", a, [source("x", b)]), a);
   assert.deepEqual(asked, []);
   const empty = { username: "", password: "" };

@@ -187,5 +187,7 @@ interface Token {
 /** Tells sessions of different accounts apart without keeping their secrets as keys. */
 export function accountKey(credentials: Credentials | undefined): string {
   if (credentials === undefined) return "";
-  return createHash("sha256").update(JSON.stringify([credentials.username, credentials.password, credentials.authType])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([credentials.username, credentials.password, credentials.authType]))
+    .digest("hex");
 }

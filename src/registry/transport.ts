@@ -80,7 +80,12 @@ function open(request: HttpRequest, agents: Agents, o: TransportOptions): Client
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? (secure ? 443 : 80) : Number(url.port),
     path: `${url.pathname}${url.search}`,
-    headers: { host: url.host, "accept-encoding": "identity", ...request.headers, ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }) },
+    headers: {
+      host: url.host,
+      "accept-encoding": "identity",
+      ...request.headers,
+      ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+    },
   };
   if (!secure) return httpRequest({ ...options, agent: agents.http });
   return httpsRequest({ ...options, agent: o.trustsAnyCertificate(url.host) ? agents.lax : agents.strict });
@@ -147,13 +152,17 @@ function drain(incoming: IncomingMessage, timeoutMs: number): void {
 /** The clock runs only while we wait for the server: a slow reader is no silence. */
 async function* pieces(incoming: IncomingMessage, request: HttpRequest, o: TransportOptions, release: () => void): AsyncGenerator<Uint8Array> {
   const { host } = request.url;
-  const silence = (): void => void incoming.destroy(new NetworkFailure("lost", host, `no data for ${o.idleTimeoutMs} ms`));
-  let timer = setTimeout(silence, o.idleTimeoutMs);
+  let isWaiting = true;
+  const silence = (): void => {
+    if (isWaiting) incoming.destroy(new NetworkFailure("lost", host, `no data for ${o.idleTimeoutMs} ms`));
+  };
+  const timer = setTimeout(silence, o.idleTimeoutMs);
   try {
     for await (const piece of incoming as AsyncIterable<Uint8Array>) {
-      clearTimeout(timer);
+      isWaiting = false;
       yield piece;
-      timer = setTimeout(silence, o.idleTimeoutMs);
+      isWaiting = true;
+      timer.refresh();
     }
     if (!incoming.complete) throw new NetworkFailure("lost", host, "the connection ended too early");
   } catch (error) {

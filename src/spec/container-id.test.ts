@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { containerId, containerIdToString, type ContainerId, hexId, initialName, nativeName, parseContainerId, sameContainerId, shortId, standaloneId } from "./container-id.ts";
+import {
+  containerId,
+  containerIdToString,
+  type ContainerId,
+  hexId,
+  initialName,
+  nativeName,
+  parseContainerId,
+  sameContainerId,
+  shortId,
+  standaloneId,
+} from "./container-id.ts";
 
 /** Services that look as much like the rest of an id as the rules allow. */
 const service = fc
@@ -31,7 +42,10 @@ describe("the string form", () => {
   }
 
   test("reads back as the same id, whatever the id", () => {
-    fc.assert(fc.property(anyId, (id) => assert.deepEqual(parseContainerId(containerIdToString(id)), id)), { numRuns: 2000 });
+    fc.assert(
+      fc.property(anyId, (id) => assert.deepEqual(parseContainerId(containerIdToString(id)), id)),
+      { numRuns: 2000 },
+    );
   });
 
   test("tells any two ids apart", () => {
@@ -44,7 +58,9 @@ describe("the string form", () => {
   });
 
   test("is the only spelling: what is read writes back the same", () => {
-    const text = fc.array(fc.constantFrom("a", "-", "rep", "on", "-rep-", "-on-", "0", "1", "01", "default", "4294967296", "9007199254740993"), { maxLength: 9 });
+    const text = fc.array(fc.constantFrom("a", "-", "rep", "on", "-rep-", "-on-", "0", "1", "01", "default", "4294967296", "9007199254740993"), {
+      maxLength: 9,
+    });
     fc.assert(
       fc.property(text, (parts) => {
         const id = parseContainerId(parts.join(""));
@@ -55,8 +71,21 @@ describe("the string form", () => {
   });
 
   for (const text of [
-    "", "web", "web-rep-", "web-rep-x", "-rep-1", "web-rep-01", "web-rep-4294967296", "a-b-1-on-9007199254740993", "a-default-0-on-0", "a-B-1-on-1", "web-rep-1\n",
-    "a".repeat(64), `${"a".repeat(201)}-rep-1`, "a/b-rep-1", "../a-rep-1",
+    "",
+    "web",
+    "web-rep-",
+    "web-rep-x",
+    "-rep-1",
+    "web-rep-01",
+    "web-rep-4294967296",
+    "a-b-1-on-9007199254740993",
+    "a-default-0-on-0",
+    "a-B-1-on-1",
+    "web-rep-1\n",
+    "a".repeat(64),
+    `${"a".repeat(201)}-rep-1`,
+    "a/b-rep-1",
+    "../a-rep-1",
   ]) {
     test(`${JSON.stringify(text.slice(0, 70))} is no id`, () => assert.equal(parseContainerId(text), undefined));
   }
@@ -64,9 +93,21 @@ describe("the string form", () => {
 
 describe("a container id", () => {
   for (const fields of [
-    { service: "" }, { service: "-a" }, { service: "a/b" }, { service: "a b" }, { service: "a".repeat(201) }, { service: "a", replica: -1 }, { service: "a", replica: 1.5 },
-    { service: "a", replica: 2 ** 32 }, { service: "a", replica: Number.NaN }, { service: "a", role: "" }, { service: "a", role: "a-b" }, { service: "a", role: "1" },
-    { service: "a", role: "a".repeat(31) }, { service: "a", nodeId: -1 }, { service: "a", nodeId: 2 ** 53 },
+    { service: "" },
+    { service: "-a" },
+    { service: "a/b" },
+    { service: "a b" },
+    { service: "a".repeat(201) },
+    { service: "a", replica: -1 },
+    { service: "a", replica: 1.5 },
+    { service: "a", replica: 2 ** 32 },
+    { service: "a", replica: Number.NaN },
+    { service: "a", role: "" },
+    { service: "a", role: "a-b" },
+    { service: "a", role: "1" },
+    { service: "a", role: "a".repeat(31) },
+    { service: "a", nodeId: -1 },
+    { service: "a", nodeId: 2 ** 53 },
   ]) {
     test(`refuses ${JSON.stringify(fields).slice(0, 80)}`, () => assert.throws(() => containerId(fields), { code: "invalid_spec" }));
   }

@@ -72,7 +72,9 @@ export function nativeName(id: ContainerId): string {
 
 /** Public 64-digit id; stays the same over restarts as long as the engine's uuid does. */
 export function hexId(engineUuid: string, id: ContainerId): string {
-  return createHash("sha256").update(`${engineUuid}:${containerIdToString(id)}`).digest("hex");
+  return createHash("sha256")
+    .update(`${engineUuid}:${containerIdToString(id)}`)
+    .digest("hex");
 }
 
 export function shortId(hex: string): string {

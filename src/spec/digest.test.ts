@@ -24,8 +24,24 @@ test("a digest is made by the algorithm of its model", () => {
 const hex = "0123456789abcdef".repeat(4);
 
 for (const text of [
-  "", ":", "sha256", "sha256:", `sha256:${hex.slice(1)}`, `sha256:${hex}0`, `sha256:${hex.toUpperCase()}`, `sha512:${hex}`, `sha256:${hex.slice(1)}g`,
-  `SHA256:${hex}`, `md5:${hex.slice(0, 32)}`, hex, `sha256:sha256:${hex}`, ` sha256:${hex}`, `sha256:${hex}\n`, "constructor:x", "__proto__:", `sha256:${hex.slice(0, 60)}/../`,
+  "",
+  ":",
+  "sha256",
+  "sha256:",
+  `sha256:${hex.slice(1)}`,
+  `sha256:${hex}0`,
+  `sha256:${hex.toUpperCase()}`,
+  `sha512:${hex}`,
+  `sha256:${hex.slice(1)}g`,
+  `SHA256:${hex}`,
+  `md5:${hex.slice(0, 32)}`,
+  hex,
+  `sha256:sha256:${hex}`,
+  ` sha256:${hex}`,
+  `sha256:${hex}\n`,
+  "constructor:x",
+  "__proto__:",
+  `sha256:${hex.slice(0, 60)}/../`,
 ]) {
   test(`${JSON.stringify(text)} is no digest`, () => {
     assert.equal(tryParseDigest(text), undefined);

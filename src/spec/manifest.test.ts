@@ -7,7 +7,7 @@ import { sha256 } from "./digest.ts";
 import { choosePlatform, type ImageIndex, maxManifestBytes, parseManifest } from "./manifest.ts";
 import { type OciPlatform, platformToString } from "./platform.ts";
 
-const bytes = (value: unknown): Uint8Array => value instanceof Uint8Array ? value : Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+const bytes = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : Buffer.from(typeof value === "string" ? value : JSON.stringify(value)));
 const entry = (text: string, more: object = {}): object => ({ mediaType: mediaTypes.ociManifest, digest: sha256(text), size: text.length, ...more });
 const image = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: entry("config"), layers: [entry("one"), entry("two")] };
 const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry("m", { platform: { os: "linux", architecture: "amd64" } })] };
@@ -17,7 +17,13 @@ describe("parseManifest", () => {
     const parsed = parseManifest(bytes({ ...image, artifactType: "x/y", annotations: { a: "b", n: 1 }, subject: entry("s") }), mediaTypes.ociManifest);
     assert.equal(parsed.kind, "manifest");
     assert.equal(parsed.config.digest, sha256("config"));
-    assert.deepEqual(parsed.layers.map(({ digest, size }) => [digest, size]), [[sha256("one"), 3], [sha256("two"), 3]]);
+    assert.deepEqual(
+      parsed.layers.map(({ digest, size }) => [digest, size]),
+      [
+        [sha256("one"), 3],
+        [sha256("two"), 3],
+      ],
+    );
     assert.equal(parsed.artifactType, "x/y");
     assert.deepEqual(parsed.annotations, { a: "b" });
     assert.equal(parsed.subject?.digest, sha256("s"));
@@ -26,7 +32,10 @@ describe("parseManifest", () => {
   test("reads an index, a Docker manifest and a Docker list", () => {
     const parsed = parseManifest(bytes(index), mediaTypes.ociIndex);
     assert.equal(parsed.kind, "index");
-    assert.deepEqual(parsed.manifests.map(({ platform }) => platform && platformToString(platform)), ["linux/amd64"]);
+    assert.deepEqual(
+      parsed.manifests.map(({ platform }) => platform && platformToString(platform)),
+      ["linux/amd64"],
+    );
     assert.equal(parseManifest(bytes({ ...image, mediaType: mediaTypes.dockerManifest }), mediaTypes.dockerManifest).kind, "manifest");
     assert.equal(parseManifest(bytes({ ...index, mediaType: mediaTypes.dockerManifestList }), mediaTypes.dockerManifestList).kind, "index");
   });
@@ -44,7 +53,10 @@ describe("parseManifest", () => {
     ["by its version", { schemaVersion: 1, fsLayers: [] }, "application/json"],
   ] as const) {
     test(`refuses schema 1, known ${name}, with a remedy`, () => {
-      assert.throws(() => parseManifest(bytes(document), type), (error) => isBerthError(error, "pull_failed") && /schema 1.*push it again/.test(error.message));
+      assert.throws(
+        () => parseManifest(bytes(document), type),
+        (error) => isBerthError(error, "pull_failed") && /schema 1.*push it again/.test(error.message),
+      );
     });
   }
 
@@ -78,7 +90,12 @@ describe("parseManifest", () => {
   test("takes any JSON for a manifest or throws a BerthError", () => {
     const key = fc.constantFrom("schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "platform", "subject", "__proto__");
     const { tree } = fc.letrec((tie) => ({
-      tree: fc.oneof({ maxDepth: 4 }, fc.constantFrom(2, null, "", mediaTypes.ociIndex, sha256("x")), fc.array(tie("tree"), { maxLength: 3 }), fc.dictionary(key, tie("tree"), { maxKeys: 5 })),
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(2, null, "", mediaTypes.ociIndex, sha256("x")),
+        fc.array(tie("tree"), { maxLength: 3 }),
+        fc.dictionary(key, tie("tree"), { maxKeys: 5 }),
+      ),
     }));
     fc.assert(
       fc.property(tree, fc.constantFrom(mediaTypes.ociManifest, mediaTypes.ociIndex, ""), (document, type) => {
@@ -138,13 +155,19 @@ describe("choosePlatform", () => {
 
   test("says what was wanted and what is offered", () => {
     const offered = indexOf("linux/amd64", "linux/arm/v7", "unknown/unknown");
-    assert.throws(() => choosePlatform(offered, platform("linux/arm64"), "r.test/app:1"), (error) => {
-      assert.ok(isBerthError(error, "pull_failed"));
-      assert.equal(error.message, "no matching manifest for linux/arm64 in r.test/app:1; it offers linux/amd64, linux/arm/v7");
-      assert.equal(error.fields.image, "r.test/app:1");
-      return true;
-    });
+    assert.throws(
+      () => choosePlatform(offered, platform("linux/arm64"), "r.test/app:1"),
+      (error) => {
+        assert.ok(isBerthError(error, "pull_failed"));
+        assert.equal(error.message, "no matching manifest for linux/arm64 in r.test/app:1; it offers linux/amd64, linux/arm/v7");
+        assert.equal(error.fields.image, "r.test/app:1");
+        return true;
+      },
+    );
     assert.throws(() => choosePlatform(indexOf(), platform("linux/arm64")), /in the image index; it offers nothing/);
-    assert.throws(() => choosePlatform(indexOf("evil\n\u001b[31m/x"), platform("linux/arm64")), (error) => error instanceof Error && /^[\x20-\x7e]*$/.test(error.message));
+    assert.throws(
+      () => choosePlatform(indexOf("evil\n\u001b[31m/x"), platform("linux/arm64")),
+      (error) => error instanceof Error && /^[\x20-\x7e]*$/.test(error.message),
+    );
   });
 });

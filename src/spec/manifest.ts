@@ -30,12 +30,7 @@ export type Manifest = ImageManifest | ImageIndex;
 type Json = Readonly<Record<string, unknown>>;
 
 /** Media types a puller accepts, best first. */
-export const acceptedManifestTypes: readonly string[] = [
-  mediaTypes.ociIndex,
-  mediaTypes.ociManifest,
-  mediaTypes.dockerManifestList,
-  mediaTypes.dockerManifest,
-];
+export const acceptedManifestTypes: readonly string[] = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.dockerManifestList, mediaTypes.dockerManifest];
 
 /** No honest manifest is larger; distribution-spec asks registries to take at least this many bytes. */
 export const maxManifestBytes: number = 4 * 1024 * 1024;

@@ -36,7 +36,14 @@ describe("parsePlatform", () => {
 
   test("reads back what platformToString wrote", () => {
     const arch = fc.constantFrom("amd64", "arm64", "arm", "386", "riscv64", "ppc64le", "s390x");
-    const target = fc.record({ os: fc.constantFrom("linux" as const, "windows" as const, "macos" as const), arch, variant: fc.option(fc.constantFrom("v6", "v8"), { nil: undefined }) }, { noNullPrototype: true });
+    const target = fc.record(
+      {
+        os: fc.constantFrom("linux" as const, "windows" as const, "macos" as const),
+        arch,
+        variant: fc.option(fc.constantFrom("v6", "v8"), { nil: undefined }),
+      },
+      { noNullPrototype: true },
+    );
     fc.assert(fc.property(target, (wanted) => assert.deepEqual(parsePlatform(platformToString(toOciPlatform(wanted))), wanted)));
   });
 
@@ -81,7 +88,10 @@ describe("platformRank", () => {
   }
 
   test("windows asks for the build", () => {
-    const [wanted, base] = [{ os: "windows", architecture: "amd64", osVersion: "10.0.20348.100" }, { os: "windows", architecture: "amd64" }];
+    const [wanted, base] = [
+      { os: "windows", architecture: "amd64", osVersion: "10.0.20348.100" },
+      { os: "windows", architecture: "amd64" },
+    ];
     assert.equal(platformMatches(wanted, { ...base, osVersion: "10.0.20348.999" }), true);
     assert.equal(platformMatches(wanted, { ...base, osVersion: "10.0.17763.1" }), false);
     assert.equal(platformMatches(wanted, base), true);

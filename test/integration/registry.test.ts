@@ -51,7 +51,12 @@ async function pullWhole(pushed: PushedImage, layers: readonly Uint8Array[], o: 
 
 describe("an image comes back as it was pushed", () => {
   const tars = [randomBytes(3_000_000), randomBytes(10_000)];
-  for (const [compression, format] of [["gzip", "oci"], ["zstd", "oci"], ["none", "oci"], ["gzip", "docker"]] as const) {
+  for (const [compression, format] of [
+    ["gzip", "oci"],
+    ["zstd", "oci"],
+    ["none", "oci"],
+    ["gzip", "docker"],
+  ] as const) {
     test(`${format} manifest, ${compression} layers`, async () => {
       const built = buildImage({ layers: tars, compression });
       await pullWhole(await pushImage(open.host, `team/${format}`, compression, { ...built, format }), built.layers);
@@ -72,7 +77,11 @@ describe("an image comes back as it was pushed", () => {
 
   for (const format of ["oci", "docker"] as const) {
     test(`by the platform of an index (${format})`, async () => {
-      const platforms = [{ os: "linux", architecture: "amd64" }, { os: "linux", architecture: "arm64", variant: "v8" }, { os: "linux", architecture: "arm", variant: "v6" }];
+      const platforms = [
+        { os: "linux", architecture: "amd64" },
+        { os: "linux", architecture: "arm64", variant: "v8" },
+        { os: "linux", architecture: "arm", variant: "v6" },
+      ];
       const manifests = [];
       for (const platform of platforms) {
         const pushed = await pushImage(open.host, "team/multi", platform.architecture, { ...buildImage({ layers: [], config: platform }), format });
@@ -103,7 +112,10 @@ describe("a refusal says what and why", () => {
     await pushImage(open.host, "team/known", "1", buildImage({ layers: [] }));
     for (const name of [`${open.host}/team/unknown:1`, `${open.host}/team/known:2`]) {
       for (const call of [client.resolve(parseReference(name)), client.manifest(parseReference(name), undefined)]) {
-        await assert.rejects(call, (error) => error instanceof Error && error.message.startsWith(`not found: ${name}`) && "status" in error && error.status === 404);
+        await assert.rejects(
+          call,
+          (error) => error instanceof Error && error.message.startsWith(`not found: ${name}`) && "status" in error && error.status === 404,
+        );
       }
     }
   });

@@ -36,12 +36,14 @@ export async function serveHttp(
   const server: Server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   server.on("connection", (socket: Socket) => {
     openSockets.add(socket);
-    socket.on("error", () => {}).once("close", () => {
-      openSockets.delete(socket);
-      if (openSockets.size > 0) return;
-      for (const resolve of onClosed) resolve();
-      onClosed = [];
-    });
+    socket
+      .on("error", () => {})
+      .once("close", () => {
+        openSockets.delete(socket);
+        if (openSockets.size > 0) return;
+        for (const resolve of onClosed) resolve();
+        onClosed = [];
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -45,7 +45,10 @@ function launch(dir: string, port: number, o: RegistryServerOptions): ChildProce
   };
   writeFileSync(config, JSON.stringify(content));
   // A killed test must not leave its registry behind.
-  return spawn("setpriv", ["--pdeathsig", "KILL", "docker-registry", "serve", config], { stdio: "ignore", env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" } });
+  return spawn("setpriv", ["--pdeathsig", "KILL", "docker-registry", "serve", config], {
+    stdio: "ignore",
+    env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
+  });
 }
 
 function passwordFile(dir: string, account: { readonly username: string; readonly password: string }): string {
