@@ -75,8 +75,18 @@ function attach(context: number, target: string): void {
   const fd = syscall("fsmount", SYS.fsmount, "int", context, "unsigned int", CLOEXEC, "unsigned int", 0);
   try {
     syscall(
-      `move_mount ${target}`, SYS.move_mount,
-      "int", fd, "const char *", "", "int", AT_FDCWD, "const char *", target, "unsigned int", MOVE_MOUNT_F_EMPTY_PATH,
+      `move_mount ${target}`,
+      SYS.move_mount,
+      "int",
+      fd,
+      "const char *",
+      "",
+      "int",
+      AT_FDCWD,
+      "const char *",
+      target,
+      "unsigned int",
+      MOVE_MOUNT_F_EMPTY_PATH,
     );
   } finally {
     closeSync(fd);

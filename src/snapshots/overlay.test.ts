@@ -49,7 +49,10 @@ describe("overlay mounts", () => {
 
   test("more layers than the kernel takes are refused, and so is none", () => {
     const options = { upper: "/u", work: "/w", target: "/t" };
-    assert.throws(() => overlayMount({ ...options, lower: Array.from({ length: maxLayers + 1 }, () => "/l") }), { code: "invalid_spec", message: /501 layers/ });
+    assert.throws(() => overlayMount({ ...options, lower: Array.from({ length: maxLayers + 1 }, () => "/l") }), {
+      code: "invalid_spec",
+      message: /501 layers/,
+    });
     assert.throws(() => overlayMount({ ...options, lower: [] }), { code: "invalid_spec" });
   });
 });
