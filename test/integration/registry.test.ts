@@ -111,9 +111,10 @@ describe("a refusal says what and why", () => {
   test("an unknown repository or tag is status 404", async () => {
     await pushImage(open.host, "team/known", "1", buildImage({ layers: [] }));
     for (const name of [`${open.host}/team/unknown:1`, `${open.host}/team/known:2`]) {
-      for (const call of [client.resolve(parseReference(name)), client.manifest(parseReference(name), undefined)]) {
+      const reference = parseReference(name);
+      for (const call of [() => client.resolve(reference), () => client.manifest(reference, undefined)]) {
         await assert.rejects(
-          call,
+          call(),
           (error) => error instanceof Error && error.message.startsWith(`not found: ${name}`) && "status" in error && error.status === 404,
         );
       }
