@@ -1,4 +1,7 @@
-/** What a host must have for the native backend, each tried rather than believed. */
+/**
+ * What a host must have for the native backend, each tried rather than believed. Modules that may not load here are imported
+ * within their check: `berth doctor` also works where no backend opens.
+ */
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import type { RuntimeContainerSummary, StatsSample } from "../../runtime/types.ts";
 import { shownId } from "./container-row.ts";
 import type { Row } from "./rows.ts";
@@ -20,12 +21,13 @@ export const statsColumns = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "Ne
 export function statsRow(container: RuntimeContainerSummary, before: StatsSample | undefined, last: StatsSample | undefined, full: boolean): Row {
   const who = { ID: shownId(container, full), Name: container.name ?? container.runtimeId };
   if (last === undefined) return { ...who, CPUPerc: "--", MemUsage: "-- / --", MemPerc: "--", NetIO: "-- / --", BlockIO: "-- / --", PIDs: "--" };
-  const limit = last.memLimitBytes;
+  // Without a limit of its own a container can take all the host has.
+  const limit = last.memLimitBytes || totalmem();
   return {
     ...who,
     CPUPerc: `${cpuPercent(before, last).toFixed(2)}%`,
-    MemUsage: `${binarySize(last.memUsedBytes)} / ${limit === 0 ? "--" : binarySize(limit)}`,
-    MemPerc: `${(limit === 0 ? 0 : (last.memUsedBytes / limit) * 100).toFixed(2)}%`,
+    MemUsage: `${binarySize(last.memUsedBytes)} / ${binarySize(limit)}`,
+    MemPerc: `${((last.memUsedBytes / limit) * 100).toFixed(2)}%`,
     NetIO: `${decimalSize(last.netRxBytes)} / ${decimalSize(last.netTxBytes)}`,
     BlockIO: `${decimalSize(last.blkioReadBytes)} / ${decimalSize(last.blkioWriteBytes)}`,
     PIDs: String(last.pidsCurrent),
