@@ -13,16 +13,23 @@ import { programs } from "./programs.ts";
 
 let lastId = 0;
 
+export interface CaseSetup {
+  readonly runtime: Runtime;
+  readonly images: ContractImages;
+  reopen(): Promise<Runtime>;
+  makeNetwork?(name: string): Promise<void>;
+}
+
 export class CaseContext implements ContractContext {
   readonly runtime: Runtime;
   readonly images: ContractImages;
-  readonly #reopen: () => Promise<Runtime>;
+  readonly #opened: CaseSetup;
   readonly #deferred: (() => void | Promise<void>)[] = [];
 
-  constructor(o: { readonly runtime: Runtime; readonly images: ContractImages; readonly reopen: () => Promise<Runtime> }) {
-    this.runtime = o.runtime;
-    this.images = o.images;
-    this.#reopen = o.reopen;
+  constructor(opened: CaseSetup) {
+    this.runtime = opened.runtime;
+    this.images = opened.images;
+    this.#opened = opened;
   }
 
   newId(): ContainerId {
@@ -83,9 +90,16 @@ export class CaseContext implements ContractContext {
   }
 
   async reopen(): Promise<Runtime> {
-    const second = await this.#reopen();
+    const second = await this.#opened.reopen();
     this.defer(() => second.close());
     return second;
+  }
+
+  async network(): Promise<string> {
+    const name = `net-${this.newId().service}`;
+    assert.ok(this.#opened.makeNetwork !== undefined, "the backend can make networks");
+    await this.#opened.makeNetwork(name);
+    return name;
   }
 
   hostDir(): string {

@@ -13,9 +13,10 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `oom`: exceeding the memory limit ends in an OOM kill that is noticed
  * - `delete-on-exit`: the runtime itself removes containers with `lifecycle.deleteOnExit`
  * - `private-registry`: `images.private` is there
+ * - `networks`: bridge networks can be made
  * - `host-network`: published ports and container addresses can be reached from this process
  */
-export const traits = ["kernel", "reopen", "attach", "wait-status", "oom", "delete-on-exit", "private-registry", "host-network"] as const;
+export const traits = ["kernel", "reopen", "attach", "wait-status", "oom", "delete-on-exit", "private-registry", "networks", "host-network"] as const;
 
 export type Trait = (typeof traits)[number];
 
@@ -83,6 +84,8 @@ export interface ContractContext {
   text(id: ContainerId, channel?: "stdout" | "stderr"): Promise<string>;
   /** The same state in a second runtime; closed after the case. Needs `reopen`. */
   reopen(): Promise<Runtime>;
+  /** Name of a new bridge network. Needs `networks`. */
+  network(): Promise<string>;
   /** An empty directory of this host; removed after the case. */
   hostDir(): string;
   /** A TCP and UDP port of this host that is free now. */

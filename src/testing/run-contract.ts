@@ -2,18 +2,21 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { UnsupportedError } from "../errors.ts";
+import { abandonable } from "../internal/abort.ts";
 import { type RuntimeMethod, runtimeMethods } from "../runtime/capabilities.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { callWithAnything } from "./call-with-anything.ts";
 import { CaseContext } from "./case-context.ts";
 import { allCases } from "./cases/all.ts";
 import type { ContractCase, ContractImages, Need, Trait } from "./contract.ts";
-import { callWithAnything } from "./call-with-anything.ts";
 
 export interface OpenedBackend {
   readonly runtime: Runtime;
   readonly images: ContractImages;
   /** The same state in a second runtime. */
   reopen(): Promise<Runtime>;
+  /** Makes a bridge network of this name. Needed unless the trait `networks` is lacking. */
+  makeNetwork?(name: string): Promise<void>;
   /** Ends everything, the runtime included. */
   close(): Promise<void>;
 }
@@ -42,7 +45,11 @@ export function runContract(o: ContractOptions): void {
       await opened.runtime.pullImage(opened.images.demo);
       await opened.runtime.pullImage(opened.images.configured);
     });
-    after(async () => opened?.close());
+    after(async () => {
+      if (opened === undefined) return;
+      await removeLeftovers(opened.runtime);
+      await opened.close();
+    });
 
     test("every skip names a case, every case has its own name", () => {
       const names = cases.map((one) => one.name);
@@ -58,7 +65,7 @@ export function runContract(o: ContractOptions): void {
     for (const one of cases) {
       const skip = o.skips?.[one.name] ?? missingTrait(one, o.lacks ?? {});
       const options = { timeout: o.timeoutMs ?? 30_000, ...(skip === undefined ? {} : { skip }) };
-      test(one.name, options, () => runCase(opened, one));
+      test(one.name, options, (t) => runCase(opened, one, t.signal));
     }
   });
 }
@@ -68,14 +75,22 @@ function missingTrait(one: ContractCase, lacks: Partial<Readonly<Record<string, 
   return missing === undefined ? undefined : `${missing}: ${lacks[missing]}`;
 }
 
-async function runCase(opened: OpenedBackend, one: ContractCase): Promise<void> {
+async function runCase(opened: OpenedBackend, one: ContractCase, signal: AbortSignal): Promise<void> {
   const refused = one.needs.filter(isMethod).find((method) => opened.runtime.capabilities[method].support === "unsupported");
   if (refused !== undefined) return await checkRefusal(opened, refused);
-  const context = new CaseContext({ runtime: opened.runtime, images: opened.images, reopen: opened.reopen });
+  const context = new CaseContext(opened);
   try {
-    await one.run(context);
+    // A case that takes too long is given up, so that its containers are removed before the next one begins.
+    await abandonable(one.run(context), signal);
   } finally {
     await context.cleanUp();
+  }
+}
+
+/** What cases left that were given up. */
+async function removeLeftovers(runtime: Runtime): Promise<void> {
+  for (const { containerId } of await runtime.listContainers()) {
+    if (containerId !== undefined) await runtime.removeContainer(containerId).catch(() => {});
   }
 }
 
@@ -86,7 +101,7 @@ function isMethod(need: Need): need is RuntimeMethod {
 /** Invariant 24. */
 async function checkRefusal(opened: OpenedBackend, method: RuntimeMethod): Promise<void> {
   const { runtime } = opened;
-  const context = new CaseContext({ runtime, images: opened.images, reopen: opened.reopen });
+  const context = new CaseContext(opened);
   try {
     const id = await context.create();
     const before = await fingerprint(opened, id);

@@ -12,7 +12,7 @@ runContract({
   name: "mock",
   open: async () => {
     const runtime = createMockRuntime({ programs: simulateProgram });
-    return { runtime, images: publish(runtime), reopen: async () => runtime.reopen(), close: () => runtime.close() };
+    return { runtime, images: publish(runtime), reopen: async () => runtime.reopen(), makeNetwork: async () => {}, close: () => runtime.close() };
   },
   lacks: {
     kernel: "everything is simulated in memory, so nothing can be seen from inside",

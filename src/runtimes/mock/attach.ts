@@ -1,7 +1,7 @@
 /** Clients attached to a main process (Appendix B). */
 import type { AttachHandle } from "../../runtime/types.ts";
+import { Change } from "./change.ts";
 import type { Channel, RunningProcess } from "./process.ts";
-import { Change } from "./stream.ts";
 
 interface Chunk {
   readonly channel: Channel;

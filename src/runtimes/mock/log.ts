@@ -1,7 +1,7 @@
 import type { LogChunk, LogsStreamOptions } from "../../runtime/types.ts";
+import { Change } from "./change.ts";
 import type { Clock } from "./clock.ts";
 import type { Channel } from "./process.ts";
-import { Change } from "./stream.ts";
 
 interface LogRecord {
   readonly stream: Channel;

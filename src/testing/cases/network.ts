@@ -1,5 +1,6 @@
 /** Methods 14 and 44 and the fields of contract 1.3.2. */
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readlinkSync } from "node:fs";
 import { connect } from "node:net";
@@ -7,6 +8,9 @@ import type { ContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { programs } from "../programs.ts";
 import { eventually, rejectsWith } from "./expect.ts";
+
+/** The body of what a server answers; `get <host> <port>` in a shell text, asking until there is an answer. */
+const get = "get() { for i in 1 2 3 4 5 6 7 8 9 10; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 $1 $2 | tail -1 | grep . && break; sleep 0.1; done; };";
 
 const ipv4 = /^\d+\.\d+\.\d+\.\d+$/;
 
@@ -196,10 +200,10 @@ export const networkCases: readonly ContractCase[] = [
     name: "a published UDP port is reached and the answer comes back",
     needs: ["kernel", "host-network", "portMappingsContainer"],
     run: async (t) => {
-      const argv = programs.shell("echo ready; exec nc -u -l -p 9000 -e sh -c 'read line; echo got:$line; sleep 1000'");
-      const id = await t.start({ networkMode: "bridge", argv, portMappings: [{ containerPort: 9000, protocol: "udp" }] });
-      await t.logged(id, "ready");
-      assert.match(await askUdp(await portOf(t, id), "ping\n"), /got:ping/);
+      const id = await t.service({ networkMode: "bridge", portMappings: [{ containerPort: 9000, protocol: "udp" }] });
+      const server = echoInside((await t.runtime.getContainerPid(id)) ?? 0, 9000);
+      t.defer(() => void server.kill("SIGKILL"));
+      assert.equal(await askUdp(await portOf(t, id), "ping"), "got:ping");
     },
   },
   {
@@ -210,8 +214,7 @@ export const networkCases: readonly ContractCase[] = [
       await t.logged(server, "ready");
       const address = await t.runtime.getContainerIp(server);
       const port = await portOf(t, server);
-      const get = (url: string): string => `for i in 1 2 3 4 5 6 7 8 9 10; do wget -T 1 -qO- ${url} && break; sleep 0.1; done`;
-      const script = `${get(`http://${address}/`)}; gateway=$(ip route | grep default | cut -d' ' -f3); ping -c 1 -W 2 $gateway >/dev/null && echo gateway; ${get(`http://$gateway:${port}/`)}`;
+      const script = `${get} get ${address} 80; gateway=$(ip route | grep default | cut -d' ' -f3); ping -c 1 -W 2 $gateway >/dev/null && echo gateway; get $gateway ${port}`;
       assert.equal(await t.shell(script, { networkMode: "bridge" }), "hello\ngateway\nhello");
     },
   },
@@ -254,26 +257,25 @@ export const networkCases: readonly ContractCase[] = [
   },
   {
     name: "on a user-defined bridge containers find each other by name",
-    needs: ["kernel", "inspectDetailed"],
+    needs: ["kernel", "networks", "inspectDetailed"],
     run: async (t) => {
-      const network = `net-${t.newId().service}`;
+      const network = await t.network();
       const server = await t.start({ networkMode: { mode: "bridge", name: network }, argv: httpServer });
       await t.logged(server, "ready");
-      const { name, networks } = await t.runtime.inspectDetailed(server);
+      const { name = "", networks } = await t.runtime.inspectDetailed(server);
       assert.equal(networks[0]?.network, network);
-      const script = `for i in 1 2 3 4 5 6 7 8 9 10; do wget -T 1 -qO- http://${name}/ && break; sleep 0.1; done`;
-      assert.equal(await t.shell(script, { networkMode: `bridge:${network}` }), "hello");
+      assert.equal(await t.shell(`${get} get ${name} 80`, { networkMode: `bridge:${network}` }), "hello");
     },
   },
   {
     name: "bridges are isolated from each other",
-    needs: ["kernel"],
+    needs: ["kernel", "networks"],
     run: async (t) => {
       const server = await t.start({ networkMode: "bridge", argv: httpServer });
       await t.logged(server, "ready");
       const address = await t.runtime.getContainerIp(server);
-      const other = { mode: "bridge" as const, name: `net-${t.newId().service}` };
-      assert.equal(await t.shell(`wget -T 1 -qO- http://${address}/ 2>/dev/null || echo isolated`, { networkMode: other }), "isolated");
+      const other = { mode: "bridge" as const, name: await t.network() };
+      assert.equal(await t.shell(`nc -w 1 ${address} 80 </dev/null 2>/dev/null && echo reached || echo isolated`, { networkMode: other }), "isolated");
     },
   },
   {
@@ -291,6 +293,12 @@ export const networkCases: readonly ContractCase[] = [
     },
   },
 ];
+
+/** An echo server of this host's Node in the container's network: the image has no program that answers datagrams. */
+function echoInside(pid: number, port: number): ChildProcess {
+  const script = `const s = require("dgram").createSocket("udp4"); s.on("message", (m, from) => s.send("got:" + m, from.port, from.address)); s.bind(${port})`;
+  return spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", script], { stdio: "ignore" });
+}
 
 function askUdp(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { networkSchema } from "../../src/network/records.ts";
+import { openNetworkStack } from "../../src/network/stack.ts";
+import { layout } from "../../src/runtimes/native/layout.ts";
+import { openNativeRuntime } from "../../src/runtimes/native/open.ts";
+import { openDatabase } from "../../src/state/database.ts";
+import { type OpenedBackend, runContract } from "../../src/testing/run-contract.ts";
+import { openDemoRegistry } from "../support/demo-registry.ts";
+
+for (const ociRuntime of ["crun", "runc"] as const) {
+  runContract({
+    name: `native with ${ociRuntime}`,
+    open: () => openNative(ociRuntime),
+    lacks: {
+      "delete-on-exit": "removal after the exit is the engine's task, not the backend's",
+      "wait-status": "conmon records 128+n both for a signal and for a program's own exit code",
+    },
+  });
+}
+
+async function openNative(ociRuntime: "crun" | "runc"): Promise<OpenedBackend> {
+  const root = mkdtempSync(join(tmpdir(), "berth-contract-"));
+  const open = (): ReturnType<typeof openNativeRuntime> => openNativeRuntime({ root, runDir: join(root, "run"), ociRuntime });
+  const demo = await openDemoRegistry();
+  const runtime = await open();
+  return {
+    runtime,
+    images: demo.images,
+    reopen: open,
+    makeNetwork: (name) => makeNetwork(root, name),
+    close: async () => {
+      await runtime.close();
+      await demo.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As the network command of a later release will: through the records the backend reads. */
+async function makeNetwork(root: string, name: string): Promise<void> {
+  const db = await openDatabase(layout(root, join(root, "run")).database, [networkSchema]);
+  const uuid = String(db.prepare("select value from engine where key = 'uuid'").get()?.["value"]);
+  openNetworkStack({ db, uuid, defaultRoot: false }).createNetwork({ name });
+  db.close();
+}
