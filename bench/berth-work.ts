@@ -1,7 +1,5 @@
 /** The units of work of the bench, done by Berth as a library. */
-import type { Runtime } from "../src/runtime/runtime.ts";
-import { type ContainerId, standaloneId } from "../src/spec/container-id.ts";
-import type { NetworkMode } from "../src/spec/service-spec.ts";
+import { type ContainerId, type NetworkMode, type Runtime, standaloneId } from "berth";
 
 let count = 0;
 

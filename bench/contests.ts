@@ -1,5 +1,5 @@
 /** Every contest of the bench: what is measured, against whom, how often, and what it must reach. */
-import type { NetworkMode } from "../src/spec/service-spec.ts";
+import type { NetworkMode } from "berth";
 import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
 import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
 import { pssByName } from "./memory.ts";

@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --only name,name] [--json FILE]`: Berth against dockerd and the bare OCI runtime, in turn, in one run.
- * Needs root, dockerd, crun, conmon and docker-registry; leaves nothing behind.
+ * Measures what `npm run build` made, as users get it. Needs root, dockerd, crun, conmon and docker-registry; leaves nothing behind.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -2,8 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRuntime } from "../src/index.ts";
-import type { Runtime } from "../src/runtime/runtime.ts";
+import { openRuntime, type Runtime } from "berth";
 import { startRegistry } from "../test/support/registry-server.ts";
 import { type BareRuntime, bareRuntime } from "./bare-crun.ts";
 import { dockerPull } from "./docker-work.ts";
