@@ -36,7 +36,10 @@ async function* through(decoder: Transform, first: Buffer, rest: AsyncIterator<B
   const feeding = feed(decoder, first, rest);
   feeding.catch((error: Error) => decoder.destroy(error));
   try {
-    for await (const chunk of decoder) yield chunk;
+    for await (const chunk of decoder) {
+      yield chunk;
+      freeNow(chunk);
+    }
   } catch (error) {
     // zlib's own errors have codes such as Z_DATA_ERROR; others come from the source.
     if (error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_ZSTD)/.test(String(error.code))) throw malformed(`broken compression: ${error.message}`);
@@ -54,4 +57,14 @@ async function feed(decoder: Transform, first: Buffer, rest: AsyncIterator<Buffe
     await new Promise<void>((resolve, reject) => decoder.write(value, (error) => (error ? reject(error) : resolve())));
   }
   decoder.end();
+}
+
+/**
+ * Gives the memory of a used-up output buffer back without waiting for the garbage collector, which lets tens of
+ * megabytes of them gather per thread. zlib cuts its chunks from one buffer after the other; the chunk that reaches the
+ * end of a buffer is its last.
+ */
+function freeNow(chunk: Buffer): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && chunk.byteOffset + chunk.length === buffer.byteLength && buffer.byteLength === chunkSize) buffer.transfer(0);
 }
