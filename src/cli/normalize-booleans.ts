@@ -25,9 +25,10 @@ export function normalizeBooleans(program: Command, args: readonly string[]): re
 
 function rewrite(command: Command, word: string): readonly string[] {
   const match = /^(--[\w-]+|-\w)=(true|false|1|0)$/i.exec(word);
-  const option = match?.[1] === undefined ? undefined : findOption(command, match[1]);
-  if (match?.[1] === undefined || option === undefined || !option.isBoolean()) return [word];
-  if (/^(true|1)$/i.test(match[2] ?? "")) return option.negate ? [] : [match[1]];
+  const flag = match?.[1] ?? "";
+  const option = flag.startsWith("--") ? findOption(command, flag) : command.options.find(({ short }) => short === flag);
+  if (option === undefined || !option.isBoolean()) return [word];
+  if (/^(true|1)$/i.test(match?.[2] ?? "")) return option.negate ? [] : [flag];
   const negated = `--no-${option.long?.replace(/^--(no-)?/, "")}`;
   return option.negate || command.options.some(({ long }) => long === negated) ? [negated] : [];
 }

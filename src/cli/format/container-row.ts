@@ -46,7 +46,7 @@ export function shownId(container: RuntimeContainerSummary, full: boolean): stri
 
 function truncateCommand(quoted: string): string {
   const inside = quoted.slice(1, -1);
-  return `"${truncate(inside.replaceAll(/[\r\n]+/g, " "), 18)}"`;
+  return `"${truncate(inside.replaceAll(/[\r\n]+/g, " "), 20)}"`;
 }
 
 /** Docker's word for the state: created, running, paused, restarting, removing, exited, dead. */
