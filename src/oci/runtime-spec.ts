@@ -199,7 +199,7 @@ function buildNamespaces(input: RuntimeSpecInput): readonly OciNamespace[] {
     { type: "mount" },
     { type: "uts" },
     // Without it the container would see its cgroup's place on the host, and on v2 not find itself at the root.
-    ...(input.host.cgroup === 2 ? [{ type: "cgroup" } as const] : []),
+    ...(input.spec.privileged && input.host.cgroup === 1 ? [] : [{ type: "cgroup" } as const]),
     ...choices.flatMap(([type, choice]): readonly OciNamespace[] => {
       if (choice.kind === "host") return [];
       return [choice.kind === "path" ? { type, path: choice.path } : { type }];

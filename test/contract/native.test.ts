@@ -13,10 +13,6 @@ for (const ociRuntime of ["crun", "runc"] as const) {
   runContract({
     name: `native with ${ociRuntime}`,
     open: () => openNative(ociRuntime),
-    lacks: {
-      "delete-on-exit": "removal after the exit is the engine's task, not the backend's",
-      "wait-status": "conmon records 128+n both for a signal and for a program's own exit code",
-    },
   });
 }
 

@@ -1,11 +1,12 @@
 /** The bundle of one run: from a container's record to the `config.json` the OCI runtime reads. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../../errors.ts";
 import { writeBundle as writeConfig } from "../../oci/bundle.ts";
 import { allHostDevices, findDevices } from "../../oci/devices.ts";
 import { findInit } from "../../oci/init.ts";
-import type { ContainerMount } from "../../oci/mounts.ts";
+import { MS, mount } from "../../internal/libc.ts";
+import { type ContainerMount, defaultShmBytes } from "../../oci/mounts.ts";
 import { buildRuntimeSpec, grantedCapabilities, type NamespaceChoice } from "../../oci/runtime-spec.ts";
 import { bpfAnnotation, compiledSeccomp } from "../../oci/seccomp-bpf.ts";
 import { seccompFor } from "../../oci/seccomp.ts";
@@ -17,7 +18,7 @@ import type { CompleteSpec, StorageSpec } from "../../spec/service-spec.ts";
 import { cgroupPath } from "./cgroup.ts";
 import { findContainer, type NetworkPlan } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
-import type { NativeContext } from "./context.ts";
+import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { isRunning, settle } from "./run-state.ts";
 
@@ -34,13 +35,14 @@ export function writeBundle(ctx: NativeContext, record: ContainerRecord, paths: 
     env: resolveEnvironment(spec.env, process.env),
     user: resolveUser(paths.merged, spec.user ?? config.user, spec.extraGroups),
     hexId: record.hexId,
+    hostname: network.utsName,
     rootfs: paths.merged,
     mounts: spec.storage.map((entry) => mountOf(ctx, entry)),
     files: { hosts: network.hosts, hostname: network.hostname, resolvConf: network.resolvConf },
     network: network.namespace,
     pid: namespaceOf(ctx, spec.pidMode, "pid"),
     ipc: namespaceOf(ctx, spec.ipcMode, "ipc"),
-    sharedMemory: sharedMemoryOf(ctx, spec),
+    sharedMemory: sharedMemoryOf(ctx, spec, paths),
     cgroupsPath: cgroupPath(paths.ociId, spec.cgroupParent),
     devices: spec.privileged ? [...allHostDevices(), ...findDevices(spec.devices)] : findDevices(spec.devices),
     seccomp: seccompFor(parseSecurityOptions(spec.securityOpt).seccomp, { privileged: spec.privileged, ...facts }),
@@ -82,18 +84,31 @@ function mountOf(ctx: NativeContext, entry: StorageSpec): ContainerMount {
 
 function namespaceOf(ctx: NativeContext, mode: string | undefined, kind: "pid" | "ipc"): NamespaceChoice {
   if (mode === "host") return { kind: "host" };
-  if (mode?.startsWith("container:")) return { kind: "path", path: `/proc/${joinedPid(ctx, mode, kind)}/ns/${kind}` };
+  if (mode?.startsWith("container:")) return { kind: "path", path: `/proc/${joined(ctx, mode, kind).pid}/ns/${kind}` };
   return { kind: "private" };
 }
 
 /** A joined IPC namespace shares /dev/shm too. */
-function sharedMemoryOf(ctx: NativeContext, spec: CompleteSpec): string | undefined {
+function sharedMemoryOf(ctx: NativeContext, spec: CompleteSpec, paths: ContainerPaths): string | undefined {
   const { ipcMode } = spec;
+  if (ipcMode === "shareable") return paths.sharedMemory;
   if (ipcMode === undefined || !ipcMode.startsWith("container:")) return undefined;
-  return `/proc/${joinedPid(ctx, ipcMode, "ipc")}/root/dev/shm`;
+  const { facts } = joined(ctx, ipcMode, "ipc").record;
+  if (facts.spec.ipcMode !== "shareable") {
+    const reason = `the ipc namespace of ${ipcMode} is private; create that container with ipc mode shareable`;
+    throw new BerthError("start_failed", reason, { reason });
+  }
+  return pathsOf(ctx, facts.id).sharedMemory;
 }
 
-function joinedPid(ctx: NativeContext, mode: string, kind: string): number {
+/** A `shareable` container has its /dev/shm on the host, where others can be given it too. */
+export function mountSharedMemory(spec: CompleteSpec, paths: ContainerPaths): void {
+  if (spec.ipcMode !== "shareable") return;
+  mkdirSync(paths.sharedMemory, { recursive: true, mode: 0o700 });
+  mount("shm", paths.sharedMemory, "tmpfs", MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=1777,size=${defaultShmBytes}`);
+}
+
+function joined(ctx: NativeContext, mode: string, kind: string): { readonly record: ContainerRecord; readonly pid: number } {
   const reference = mode.slice("container:".length);
   const found = findContainer(ctx, reference);
   const record = found && settle(ctx, found);
@@ -101,5 +116,5 @@ function joinedPid(ctx: NativeContext, mode: string, kind: string): number {
     const reason = `cannot join the ${kind} namespace of container ${reference}: it is not running; start it first`;
     throw new BerthError("start_failed", reason, { reason });
   }
-  return record.run.pid;
+  return { record, pid: record.run.pid };
 }

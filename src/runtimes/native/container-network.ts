@@ -18,6 +18,8 @@ export interface NetworkPlan {
   readonly endpoint: Endpoint | undefined;
   readonly hosts: string;
   readonly hostname: string;
+  /** UTS name, where another container decides it. */
+  readonly utsName?: string | undefined;
   readonly resolvConf: string;
 }
 
@@ -59,6 +61,7 @@ function shared(ctx: NativeContext, reference: string): NetworkPlan {
   return {
     namespace: { kind: "path", path: `/proc/${other.run.pid}/ns/net` },
     endpoint: undefined,
+    utsName: other.facts.hostname,
     hosts: paths.hosts,
     hostname: paths.hostnameFile,
     resolvConf: paths.resolvConf,

@@ -2,13 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Duplex, PassThrough, type Readable, type Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { BerthError } from "../../errors.ts";
 import { openpty, setWindowSize } from "../../internal/libc.ts";
 import { childEnvironment } from "../../internal/spawn.ts";
 import { execArgs, type OciRuntime, startFailureCode } from "../../oci/runtime-command.ts";
 import type { ExecHandle } from "../../runtime/types.ts";
+import { type ExecChunk, execDuplex, ExecOutput } from "./exec-output.ts";
 
 export interface ExecRequest {
   readonly oci: OciRuntime;
@@ -22,15 +23,16 @@ export interface ExecRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  readonly command: readonly string[];
+  /** When the container is gone, that ended the exec, whatever the OCI runtime complains of. */
+  readonly isContainerAlive: () => boolean;
 }
 
-/** A started exec. `kill` ends its process group; the promise settles once. */
+/** A started exec. */
 export interface RunningExec extends ExecHandle {
-  readonly stdout: Readable;
-  readonly stderr: Readable;
+  readonly output: AsyncIterable<ExecChunk>;
+  /** Ends the process and its group. */
   kill(): void;
-  /** Resolves as soon as the process ended, while its pipes may still be open in the hands of its children. */
-  readonly ended: Promise<number>;
 }
 
 /** Starts the process. Throws only when the OCI runtime itself cannot be run; a missing command is exit code 127. */
@@ -57,37 +59,40 @@ function startWithPipes(request: ExecRequest, args: readonly string[], files: Ex
   const { stdin } = child;
   stdin?.on("error", () => {});
   const [stdout, stderr] = [must(child.stdout), must(child.stderr)];
-  if (!request.stdout) stdout.resume();
-  if (!request.stderr) stderr.resume();
-  const ended = endOf(child, files, (text) => stderr.unshift(Buffer.from(`${text}\n`)));
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  void ended.then(() => cutOff(closed, [stdout, stderr])).catch(() => {});
-  const shown = { stdout: request.stdout ? stdout : empty(), stderr: request.stderr ? stderr : empty() };
-  let merged: Duplex | undefined;
-  return {
-    ...shown,
-    get stream() {
-      merged ??= mergedStream(shown.stdout, shown.stderr, stdin);
-      return merged;
+  const sources: (readonly [Readable, ExecChunk["channel"]])[] = [];
+  if (request.stdout) sources.push([stdout, "stdout"]);
+  else stdout.resume();
+  if (request.stderr) sources.push([stderr, "stderr"]);
+  else stderr.resume();
+  const output = new ExecOutput(sources);
+  const ended = endOf(request, child, files, (text) => output.push({ channel: "stderr", bytes: Buffer.from(`${text}\n`) }));
+  ended.then(() => cutOff(output)).catch(() => output.close());
+  const stream = execDuplex(output, {
+    write: (chunk, done) => {
+      if (stdin === null || stdin.destroyed) done();
+      else stdin.write(chunk, () => done());
     },
-    get output() {
-      return taggedOutput(shown.stdout, shown.stderr);
-    },
-    resize: () => {},
-    kill: () => killGroup(child, files),
-    ended,
-    exit: ended.then((code) => closed.then(() => code)),
-  };
+    end: () => stdin?.end(),
+    hangUp: () => stdin?.destroy(),
+  });
+  return { stream, output, resize: () => {}, kill: () => killGroup(child, files), exit: afterOutput(ended, output) };
 }
 
 /** A child that went to the background may hold the pipes: it is cut off 10 s after the exit (contract method 9). */
-async function cutOff(closed: Promise<void>, pipes: readonly Readable[]): Promise<void> {
-  const timer = setTimeout(() => {
-    for (const pipe of pipes) pipe.destroy();
-  }, 10_000);
-  await closed;
+async function cutOff(output: ExecOutput): Promise<void> {
+  const timer = setTimeout(() => output.close(), 10_000);
+  await output.ended;
   clearTimeout(timer);
 }
+
+async function afterOutput(ended: Promise<number>, output: ExecOutput): Promise<number> {
+  const code = await ended;
+  await output.ended;
+  return code;
+}
+
+/** How long a pty may still deliver what was written to it before its last process ended. */
+const ptyDrainMs = 200;
 
 function startWithTerminal(request: ExecRequest, args: readonly string[], files: ExecFiles): RunningExec {
   const { master, slave } = openpty();
@@ -95,16 +100,23 @@ function startWithTerminal(request: ExecRequest, args: readonly string[], files:
   child.once("spawn", () => closeSync(slave));
   child.once("error", () => closeSync(slave));
   const terminal = new ReadStream(master);
-  const output = new PassThrough({ highWaterMark: 64 * 1024 });
-  // The pty answers EIO when its last process is gone: that is its end of file.
-  terminal.on("error", () => output.end());
-  terminal.pipe(output);
-  const ended = endOf(child, files, (text) => output.write(`${text}\r\n`));
-  const write = (chunk: Uint8Array, done: (error?: Error | null) => void): void => {
-    if (request.stdin && !terminal.destroyed) terminal.write(chunk, () => done());
-    else done();
-  };
-  const stream = duplexOf(output, write, (done) => done(), () => terminal.destroy());
+  const output = new ExecOutput([[terminal, "stdout"]]);
+  const ended = endOf(request, child, files, (text) => output.push({ channel: "stdout", bytes: Buffer.from(`${text}\r\n`) }));
+  ended
+    .then(async () => {
+      const timer = setTimeout(() => output.close(), ptyDrainMs);
+      await output.ended;
+      clearTimeout(timer);
+    })
+    .catch(() => output.close());
+  const stream = execDuplex(output, {
+    write: (chunk, done) => {
+      if (request.stdin && !terminal.destroyed) terminal.write(chunk, () => done());
+      else done();
+    },
+    end: () => {},
+    hangUp: () => terminal.destroy(),
+  });
   let size: readonly [number, number] | undefined;
   const applySize = (): void => {
     if (size === undefined || terminal.destroyed) return;
@@ -112,26 +124,21 @@ function startWithTerminal(request: ExecRequest, args: readonly string[], files:
     child.kill("SIGWINCH");
   };
   child.once("spawn", applySize);
-  const drained = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
-  void ended.then(() => setTimeout(() => terminal.destroy(), 200).unref());
-  terminal.once("close", () => output.end());
   return {
-    stdout: output,
-    stderr: empty(),
     stream,
+    output,
     resize(rows, cols) {
       if (rows <= 0 || cols <= 0) return;
       size = [rows, cols];
-      if (child.pid !== undefined) applySize();
+      applySize();
     },
     kill: () => killGroup(child, files),
-    ended,
-    exit: ended.then((code) => Promise.race([drained, delay(200)]).then(() => code)),
+    exit: afterOutput(ended, output),
   };
 }
 
 /** Exit code of the exec'd process; a start that failed is told in `explain` and becomes 126 or 127 (contract A-13). */
-function endOf(child: ChildProcess, files: ExecFiles, explain: (text: string) => void): Promise<number> {
+function endOf(request: ExecRequest, child: ChildProcess, files: ExecFiles, explain: (text: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", (cause) => {
       removeFiles(files);
@@ -140,8 +147,9 @@ function endOf(child: ChildProcess, files: ExecFiles, explain: (text: string) =>
     child.once("exit", (code, signal) => {
       const failure = code === 0 ? undefined : runtimeFailure(files.log);
       removeFiles(files);
-      if (failure !== undefined && !/container not running|does not exist|not running/i.test(failure)) {
-        explain(failure);
+      if (failure !== undefined && request.isContainerAlive()) {
+        const [program = ""] = request.command;
+        explain(failure.includes(program) ? failure : `${program}: ${failure}`);
         resolve(startFailureCode(failure));
       } else {
         resolve(failure !== undefined || signal !== null ? 137 : (code ?? 137));
@@ -173,126 +181,30 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** The exec'd process leads a session of its own, so its group holds all that did not ask to leave it. */
+/** Depending on the OCI runtime the exec'd process leads a group of its own or stays in the one its starter leads. */
 function killGroup(child: ChildProcess, files: ExecFiles): void {
-  try {
-    const pid = Number(readFileSync(files.pid, "utf8"));
-    if (pid > 1) {
-      process.kill(pid, "SIGKILL");
-      process.kill(-pid, "SIGKILL");
-      return;
+  const pid = pidFrom(files.pid);
+  for (const target of [pid, pid === undefined ? undefined : -pid, child.pid === undefined ? undefined : -child.pid]) {
+    if (target === undefined) continue;
+    try {
+      process.kill(target, "SIGKILL");
+    } catch {
+      // Gone already, or no group of its own.
     }
-  } catch {
-    // Not started yet, or already gone.
   }
-  child.kill("SIGKILL");
+}
+
+function pidFrom(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, "latin1"));
+    return pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function removeFiles(files: ExecFiles): void {
   for (const file of Object.values(files)) rmSync(file, { force: true });
-}
-
-function mergedStream(stdout: Readable, stderr: Readable, stdin: Writable | null): Duplex {
-  const merged = new PassThrough({ highWaterMark: 64 * 1024 });
-  let open = 2;
-  for (const source of [stdout, stderr]) {
-    source.pipe(merged, { end: false });
-    source.once("close", () => {
-      open -= 1;
-      if (open === 0) merged.end();
-    });
-  }
-  const write = (chunk: Uint8Array, done: (error?: Error | null) => void): void => {
-    if (stdin === null || stdin.destroyed) done();
-    else stdin.write(chunk, () => done());
-  };
-  const end = (done: () => void): void => {
-    stdin?.end();
-    done();
-  };
-  return duplexOf(merged, write, end, () => {
-    stdin?.destroy();
-    stdout.destroy();
-    stderr.destroy();
-  });
-}
-
-function duplexOf(
-  source: Readable,
-  write: (chunk: Uint8Array, done: (error?: Error | null) => void) => void,
-  final: (done: () => void) => void,
-  hangUp: () => void,
-): Duplex {
-  const duplex = new Duplex({
-    read: () => {
-      source.resume();
-    },
-    write: (chunk: Uint8Array, _encoding, done) => write(chunk, done),
-    final: (done) => final(done),
-    destroy: (error, done) => {
-      hangUp();
-      source.destroy();
-      done(error);
-    },
-  });
-  source.on("data", (chunk) => {
-    if (!duplex.push(chunk)) source.pause();
-  });
-  source.once("end", () => duplex.push(null));
-  source.once("error", () => duplex.push(null));
-  return duplex;
-}
-
-type Tagged = { readonly channel: "stdout" | "stderr"; readonly bytes: Uint8Array };
-
-/** Both channels in arrival order; a reader that stops pauses both. */
-async function* taggedOutput(stdout: Readable, stderr: Readable): AsyncGenerator<Tagged> {
-  const queue: Tagged[] = [];
-  let open = 2;
-  let wake = (): void => {};
-  const sources = [
-    [stdout, "stdout"],
-    [stderr, "stderr"],
-  ] as const;
-  for (const [source, channel] of sources) {
-    source.on("data", (bytes: Uint8Array) => {
-      queue.push({ channel, bytes });
-      if (queue.length > 16) source.pause();
-      wake();
-    });
-    source.once("close", () => {
-      open -= 1;
-      wake();
-    });
-  }
-  try {
-    for (;;) {
-      const next = queue.shift();
-      if (next !== undefined) yield next;
-      else if (open === 0) return;
-      else {
-        for (const [source] of sources) source.resume();
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-  } finally {
-    stdout.destroy();
-    stderr.destroy();
-  }
-}
-
-function empty(): Readable {
-  const stream = new PassThrough();
-  stream.end();
-  return stream;
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }
 
 function must<T>(value: T | null): T {

@@ -1,13 +1,19 @@
 /** Methods 1, 2, 24, 25 and 30 on the image store. */
+import { BerthError } from "../../errors.ts";
+import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { PullOptions } from "../../runtime/runtime.ts";
 import type { ImageInfo, ImageInspectInfo, PullProgress, RegistryAuth } from "../../runtime/types.ts";
 import { toOciPlatform } from "../../spec/platform.ts";
-import { canonicalReference, parseReference } from "../../spec/reference.ts";
+import { canonicalReference, parseReference, type Reference } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
 import { imageNotFound, type NativeContext } from "./context.ts";
 
+const policies: readonly PullPolicy[] = ["always", "newer", "if_not_present", "never"];
+
 export async function pullImage(ctx: NativeContext, image: string, policy: PullPolicy, auth: RegistryAuth | undefined, o: PullOptions): Promise<void> {
-  await ctx.images.pull(parseReference(image), {
+  const reference = parseReference(image);
+  if (!policies.includes(policy)) throw new BerthError("invalid_spec", `unknown pull policy ${JSON.stringify(policy)}; known are ${policies.join(", ")}`);
+  await ctx.images.pull(reference, {
     policy: o.sourcePolicy === "local_only" ? "never" : policy,
     platform: o.platform === undefined ? undefined : toOciPlatform(o.platform),
     auth,
@@ -16,9 +22,19 @@ export async function pullImage(ctx: NativeContext, image: string, policy: PullP
 }
 
 /** Status lines as they come, then exactly one `done`. Leaving the loop cancels the pull unless another one shares it. */
-export async function* pullProgress(ctx: NativeContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): AsyncGenerator<PullProgress> {
+export function pullProgress(ctx: NativeContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): AsyncIterable<PullProgress> {
   const reference = parseReference(image);
-  const left = new AbortController();
+  o.signal?.throwIfAborted();
+  return guardedStream((stop) => progress(ctx, reference, auth, o, stop), o.signal);
+}
+
+async function* progress(
+  ctx: NativeContext,
+  reference: Reference,
+  auth: RegistryAuth | undefined,
+  o: PullOptions,
+  stop: AbortSignal,
+): AsyncGenerator<PullProgress> {
   const queue: PullProgress[] = [];
   let wake = (): void => {};
   let isDone = false;
@@ -27,7 +43,7 @@ export async function* pullProgress(ctx: NativeContext, image: string, auth: Reg
       policy: "always",
       platform: o.platform === undefined ? undefined : toOciPlatform(o.platform),
       auth,
-      signal: o.signal === undefined ? left.signal : AbortSignal.any([o.signal, left.signal]),
+      signal: stop,
       onProgress: (event) => {
         queue.push(event);
         wake();
@@ -38,20 +54,16 @@ export async function* pullProgress(ctx: NativeContext, image: string, auth: Reg
       wake();
     });
   pull.catch(() => {});
-  try {
-    while (!isDone || queue.length > 0) {
-      const event = queue.shift();
-      if (event !== undefined) yield event;
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-    }
-    const pulled = await pull;
-    yield { kind: "done", reference: canonicalReference(reference), digest: pulled.manifestDigest };
-  } finally {
-    left.abort();
+  while (!isDone || queue.length > 0) {
+    const event = queue.shift();
+    if (event !== undefined) yield event;
+    else
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
   }
+  const pulled = await pull;
+  yield { kind: "done", reference: canonicalReference(reference), digest: pulled.manifestDigest };
 }
 
 /** One entry per tag; an untagged image stands under its id. */

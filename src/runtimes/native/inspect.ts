@@ -1,3 +1,4 @@
+import { mergeEnvironment, resolveWorkdir } from "../../oci/process.ts";
 import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary } from "../../runtime/types.ts";
 import { containerIdLabel } from "../../spec/container-id.ts";
 import type { ContainerRecord } from "./container-store.ts";
@@ -10,6 +11,7 @@ const date = (ms: number | undefined): Date | undefined => (ms === undefined ? u
 export function inspectRecord(ctx: NativeContext, record: ContainerRecord): ContainerInspectDetails {
   const { facts, run } = record;
   const { spec } = facts;
+  const image = ctx.images.get(record.imageId)?.config.config;
   const networks = isRunning(record) && run.networks !== undefined ? run.networks : requestedNetwork(record);
   return {
     ports: isRunning(record) && run.ports !== undefined ? run.ports : spec.portMappings,
@@ -32,12 +34,19 @@ export function inspectRecord(ctx: NativeContext, record: ContainerRecord): Cont
     mounts: facts.mounts,
     warnings: facts.warnings,
     command: facts.command,
-    env: Object.entries(spec.env).filter(([, value]) => !value.startsWith("$S:")).map(([name, value]) => `${name}=${value}`),
-    workingDir: spec.command.workdir,
-    user: spec.user,
+    env: mergeEnvironment(image?.env ?? [], ownEnvironment(spec.env)),
+    workingDir: resolveWorkdir(spec.command, image ?? {}),
+    user: spec.user ?? image?.user,
     hostname: facts.hostname,
     tty: spec.tty,
   };
+}
+
+/** Values from the engine's environment or the secret store are named, never shown. */
+function ownEnvironment(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env)
+    .filter(([, value]) => !value.startsWith("$S:") && !value.startsWith("$E:"))
+    .map(([name, value]) => `${name}=${value}`);
 }
 
 function requestedNetwork({ facts }: ContainerRecord): ContainerInspectDetails["networks"] {

@@ -47,6 +47,8 @@ export interface ContainerPaths {
   readonly work: string;
   readonly merged: string;
   readonly log: string;
+  /** Mount point of the memory a `shareable` container offers to others. */
+  readonly sharedMemory: string;
   readonly hosts: string;
   readonly hostnameFile: string;
   readonly resolvConf: string;
@@ -73,6 +75,7 @@ export function containerPaths(paths: Layout, id: ContainerId, hexId: string): C
     work: join(directory, "work"),
     merged: join(directory, "merged"),
     log: join(directory, "container.log"),
+    sharedMemory: join(directory, "shm"),
     hosts: join(directory, "hosts"),
     hostnameFile: join(directory, "hostname"),
     resolvConf: join(directory, "resolv.conf"),

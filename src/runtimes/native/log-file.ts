@@ -154,7 +154,7 @@ export interface LogSourceState {
 }
 
 /** Selection: channels, then `since` and `until`, then the last `tail`, then live output (contract method 22). */
-export async function* readLog(path: string, o: LogsStreamOptions, source: LogSourceState, signal?: AbortSignal): AsyncGenerator<LogChunk> {
+export async function* readLog(path: string, o: LogsStreamOptions, source: LogSourceState, stop: AbortSignal): AsyncGenerator<LogChunk> {
   const both = !o.stdout && !o.stderr;
   const selects = (record: LogRecord): boolean =>
     (both || (record.stream === "stdout" ? o.stdout === true : o.stderr === true)) &&
@@ -164,11 +164,11 @@ export async function* readLog(path: string, o: LogsStreamOptions, source: LogSo
   using cursor = new LogCursor(path);
   if (o.since !== undefined && o.until !== undefined && o.since > o.until) return;
   const follow = o.follow === true;
-  using changes = new LogChanges(path, follow, source, o.until, signal);
+  using changes = new LogChanges(path, follow, source, o.until, stop);
   let isLive = follow && source.isLive();
   const history = o.tail === undefined ? undefined : new Tail(o.tail);
   for (let records = cursor.read(); records !== undefined; records = cursor.read()) {
-    signal?.throwIfAborted();
+    stop.throwIfAborted();
     for (const record of records.filter(selects)) {
       if (history === undefined) yield toChunk(record);
       else history.push(record);
@@ -183,7 +183,7 @@ export async function* readLog(path: string, o: LogsStreamOptions, source: LogSo
   if (history !== undefined) for (const record of history.records()) yield toChunk(record);
   while (isLive && !changes.isPastUntil()) {
     await changes.next();
-    signal?.throwIfAborted();
+    stop.throwIfAborted();
     // Asked before the read: what was written before the end is then read for certain.
     isLive = source.isLive();
     for (let records = cursor.read(); records !== undefined; records = cursor.read()) {
@@ -220,7 +220,7 @@ class LogChanges implements Disposable {
   #changed = false;
   #wake: (() => void) | undefined;
 
-  constructor(path: string, follow: boolean, source: LogSourceState, until: number | undefined, signal: AbortSignal | undefined) {
+  constructor(path: string, follow: boolean, source: LogSourceState, until: number | undefined, stop: AbortSignal) {
     this.#until = until;
     if (!follow) return;
     const notify = (): void => this.#notify();
@@ -231,8 +231,8 @@ class LogChanges implements Disposable {
       const timer = setTimeout(notify, Math.min(Math.max(0, until * 1000 - Date.now()) + 1, 2 ** 31 - 1));
       this.#release.push(() => clearTimeout(timer));
     }
-    signal?.addEventListener("abort", notify);
-    this.#release.push(() => signal?.removeEventListener("abort", notify));
+    stop.addEventListener("abort", notify);
+    this.#release.push(() => stop.removeEventListener("abort", notify));
   }
 
   isPastUntil(): boolean {

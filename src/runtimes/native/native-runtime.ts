@@ -3,6 +3,7 @@ import { BerthError } from "../../errors.ts";
 import { BaseRuntime } from "../../runtime/base-runtime.ts";
 import { type Capability, capabilitiesExcept, type RuntimeMethod } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
+import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { PullOptions, RuntimeInfo } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
@@ -103,7 +104,7 @@ export class NativeRuntime extends BaseRuntime {
     const intervalMs = o?.intervalMs ?? 1000;
     if (!(intervalMs >= 100)) throw new BerthError("invalid_spec", `the stats interval is ${intervalMs} ms; the shortest is 100 ms`);
     this.#record(id, o);
-    return statsStream(this.#ctx, id, intervalMs, o?.signal);
+    return guardedStream((stop) => statsStream(this.#ctx, id, intervalMs, stop), o?.signal);
   }
 
   async getContainerPid(id: ContainerId, o?: t.CallOptions): Promise<number | undefined> {
@@ -142,7 +143,7 @@ export class NativeRuntime extends BaseRuntime {
       },
       onEnd: (notify) => this.#ctx.exits.listen(paths.ociId, notify),
     };
-    return readLog(paths.log, opts, source, o?.signal);
+    return guardedStream((stop) => readLog(paths.log, opts, source, stop), o?.signal);
   }
 
   async waitContainer(id: ContainerId, o?: t.CallOptions): Promise<number> {

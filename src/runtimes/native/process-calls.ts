@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { BerthError } from "../../errors.ts";
 import { onAbort } from "../../internal/abort.ts";
+import { isAlive } from "../../internal/process-identity.ts";
 import { buildExecProcess } from "../../oci/process-spec.ts";
 import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../runtime/types.ts";
@@ -9,14 +10,14 @@ import type { ContainerId } from "../../spec/container-id.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
 import { readBundle } from "./bundle.ts";
-import { isRunning, settle } from "./run-state.ts";
+import { isRunning, mainProcess, settle } from "./run-state.ts";
 
 const outputOnly = { tty: false, attachStdin: false, attachStdout: true, attachStderr: true } as const;
 
 export async function exec(ctx: NativeContext, id: ContainerId, command: readonly string[], o: ExecCallOptions): Promise<ExecResult> {
   const running = launch(ctx, id, { ...o, ...outputOnly, command });
   using _ = onAbort(o.signal, () => running.kill());
-  const result = await collectExec({ output: running.output ?? nothing(), exit: running.exit });
+  const result = await collectExec({ output: running.output, exit: running.exit });
   o.signal?.throwIfAborted();
   return result;
 }
@@ -24,7 +25,7 @@ export async function exec(ctx: NativeContext, id: ContainerId, command: readonl
 export function execStream(ctx: NativeContext, id: ContainerId, command: readonly string[], o: ExecCallOptions): AsyncIterable<ExecEvent> {
   const running = launch(ctx, id, { ...o, ...outputOnly, command });
   return execEvents(
-    { output: running.output ?? nothing(), exit: running.exit },
+    { output: running.output, exit: running.exit },
     { abandon: () => running.kill(), onTrouble: ctx.onWarning, signal: o.signal },
   );
 }
@@ -64,7 +65,8 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
     stdin: o.attachStdin === true,
     stdout: o.attachStdout === true || o.tty === true,
     stderr: o.attachStderr === true,
+    command: o.command,
+    isContainerAlive: () => isAlive(mainProcess(record.run)),
   });
 }
 
-async function* nothing(): AsyncGenerator<never> {}

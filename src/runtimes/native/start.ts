@@ -9,7 +9,7 @@ import type { Endpoint } from "../../network/types.ts";
 import { conmonArgs } from "../../oci/conmon.ts";
 import { failureMessage, startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
-import { writeBundle } from "./bundle.ts";
+import { mountSharedMemory, writeBundle } from "./bundle.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
 import { mountRoot } from "./create.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
@@ -58,6 +58,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   rmSync(paths.exitFile, { force: true });
   mkdirSync(paths.bundle, { mode: 0o700 });
   mountRoot(ctx, paths, record.imageId);
+  mountSharedMemory(spec, paths);
   for (const entry of spec.storage) if (entry.type === "named") await ctx.volumes.ensure(entry.name, paths.merged, entry.target);
   const network = planNetwork(ctx, record, paths);
   const bundle = writeBundle(ctx, record, paths, network);
@@ -162,10 +163,13 @@ async function undo(ctx: NativeContext, record: ContainerRecord, paths: Containe
 
 /** A9: the failed start is remembered with Docker's code; a later start is allowed. */
 function recordFailure(ctx: NativeContext, record: ContainerRecord, cause: unknown): BerthError {
-  const reason = isBerthError(cause) ? (cause.fields.reason ?? cause.message) : messageOf(cause);
+  const text = isBerthError(cause) ? (cause.fields.reason ?? cause.message) : messageOf(cause);
+  const [program = ""] = record.facts.command;
+  // crun says "open executable: Permission denied" and leaves the name out.
+  const reason = /executable/.test(text) && !text.includes(program) ? `${program}: ${text}` : text;
   const exitCode = (isBerthError(cause) ? cause.fields.exitCode : undefined) ?? startFailureCode(reason);
   const { starts, exits } = record.run;
   ctx.store.updateRun(record.key, () => ({ status: "failed", starts, exits, error: reason, exitCode, finishedAt: Date.now() }));
-  const message = isBerthError(cause, "start_failed") ? cause.message : `cannot start container ${record.name}: ${reason}`;
+  const message = isBerthError(cause, "start_failed") && cause.message !== reason ? cause.message : `cannot start container ${record.name}: ${reason}`;
   return new BerthError("start_failed", message, { id: record.key, reason, exitCode, cause });
 }

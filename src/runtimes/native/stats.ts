@@ -26,7 +26,7 @@ export function containerStats(ctx: NativeContext, id: ContainerId): ContainerSt
 }
 
 /** Method 23: on a steady clock; a slow reader gets the newest sample, not a backlog. */
-export async function* statsStream(ctx: NativeContext, id: ContainerId, intervalMs: number, signal: AbortSignal | undefined): AsyncGenerator<StatsSample> {
+export async function* statsStream(ctx: NativeContext, id: ContainerId, intervalMs: number, stop: AbortSignal): AsyncGenerator<StatsSample> {
   const start = performance.now();
   for (;;) {
     const found = ctx.store.get(containerIdToString(id));
@@ -35,27 +35,27 @@ export async function* statsStream(ctx: NativeContext, id: ContainerId, interval
     yield statsSample(ctx, record);
     if (!isRunning(record)) return;
     const elapsed = performance.now() - start;
-    if (await endedDuring(ctx, record, intervalMs - (elapsed % intervalMs), signal)) return;
+    if (await endedDuring(ctx, record, intervalMs - (elapsed % intervalMs), stop)) return;
   }
 }
 
 /** Sleeps; `true` when the container ended meanwhile. Rejects on abort. */
-function endedDuring(ctx: NativeContext, record: ContainerRecord, ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+function endedDuring(ctx: NativeContext, record: ContainerRecord, ms: number, stop: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const finish = (act: () => void): void => {
       clearTimeout(timer);
       stopListening();
-      signal?.removeEventListener("abort", onAbort);
+      stop.removeEventListener("abort", onAbort);
       act();
     };
-    const onAbort = (): void => finish(() => reject(signal?.reason));
+    const onAbort = (): void => finish(() => reject(stop.reason));
     const timer = setTimeout(() => finish(() => resolve(false)), ms);
     const stopListening = ctx.exits.listen(pathsOf(ctx, record.facts.id).ociId, () => {
       const now = ctx.store.get(record.key);
       if (now === undefined || !isRunning(settle(ctx, now))) finish(() => resolve(true));
     });
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener("abort", onAbort);
+    if (stop.aborted) onAbort();
+    else stop.addEventListener("abort", onAbort);
   });
 }
 

@@ -27,6 +27,7 @@ export async function tearDown(ctx: NativeContext, paths: ContainerPaths, cgroup
   const monitor = processFromFile(paths.monitorPidFile);
   const released = ctx.network.release(paths.key);
   unmount(paths.merged, MNT_DETACH);
+  unmount(paths.sharedMemory, MNT_DETACH);
   if (monitor !== undefined && !ctx.isExitHandler) await processEnd(monitor, monitorGraceMs);
   await deleteOciContainer(ctx, paths, cgroupParent);
   await released;
