@@ -27,7 +27,7 @@ function rewrite(command: Command, word: string): readonly string[] {
   const match = /^(--[\w-]+|-\w)=(true|false|1|0)$/i.exec(word);
   const flag = match?.[1] ?? "";
   const option = flag.startsWith("--") ? findOption(command, flag) : command.options.find(({ short }) => short === flag);
-  if (option === undefined || !option.isBoolean()) return [word];
+  if (option === undefined || option.required || option.optional) return [word];
   if (/^(true|1)$/i.test(match?.[2] ?? "")) return option.negate ? [] : [flag];
   const negated = `--no-${option.long?.replace(/^--(no-)?/, "")}`;
   return option.negate || command.options.some(({ long }) => long === negated) ? [negated] : [];
@@ -41,7 +41,7 @@ function findOption(command: Command, word: string): Option | undefined {
   }
   for (const letter of word.slice(1)) {
     const option = command.options.find(({ short }) => short === `-${letter}`);
-    if (option === undefined || !option.isBoolean()) return option;
+    if (option === undefined || option.required || option.optional) return option;
   }
   return undefined;
 }

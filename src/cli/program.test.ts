@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { type CliBench, mockBench } from "../../test/support/cli-host.ts";
-import type { MockRuntime } from "../runtimes/mock/mock-runtime.ts";
+import { mockBench } from "../../test/support/cli-host.ts";
 import { standaloneId } from "../spec/container-id.ts";
 
-let bench: CliBench & { readonly runtime: MockRuntime };
+let bench: Awaited<ReturnType<typeof mockBench>>;
 
 before(async () => {
   bench = await mockBench();
