@@ -20,6 +20,12 @@ export function isAlive(process: ProcessIdentity | undefined): boolean {
   return process !== undefined && identifyProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+/** Id of the group the process is in; `undefined` when the process is gone or in the group of this one. */
+export function processGroup(pid: number): number | undefined {
+  const group = Number(statFields(pid)?.[2]);
+  return group > 1 && group !== Number(statFields(process.pid)?.[2]) ? group : undefined;
+}
+
 /** Fields from the state on; the command before it may hold spaces and parentheses. */
 function statFields(pid: number): string[] | undefined {
   try {

@@ -13,6 +13,7 @@ for (const ociRuntime of ["crun", "runc"] as const) {
   runContract({
     name: `native with ${ociRuntime}`,
     open: () => openNative(ociRuntime),
+    lacks: { "name-resolution": "names on bridge networks come with the DNS server of the next release" },
   });
 }
 

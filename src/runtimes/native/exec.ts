@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { BerthError } from "../../errors.ts";
 import { openpty, setWindowSize } from "../../internal/libc.ts";
+import { processGroup } from "../../internal/process-identity.ts";
 import { childEnvironment } from "../../internal/spawn.ts";
 import { execArgs, type OciRuntime, startFailureCode } from "../../oci/runtime-command.ts";
 import type { ExecHandle } from "../../runtime/types.ts";
@@ -25,7 +26,7 @@ export interface ExecRequest {
   readonly stderr: boolean;
   readonly command: readonly string[];
   /** When the container is gone, that ended the exec, whatever the OCI runtime complains of. */
-  readonly isContainerAlive: () => boolean;
+  readonly containerEnds: (withinMs: number) => Promise<boolean>;
 }
 
 /** A started exec. */
@@ -144,15 +145,16 @@ function endOf(request: ExecRequest, child: ChildProcess, files: ExecFiles, expl
       removeFiles(files);
       reject(new BerthError("internal", `cannot run the oci runtime: ${cause.message}`, { cause }));
     });
-    child.once("exit", (code, signal) => {
+    child.once("exit", async (code) => {
       const failure = code === 0 ? undefined : runtimeFailure(files.log);
       removeFiles(files);
-      if (failure !== undefined && request.isContainerAlive()) {
+      // The kernel kills the exec'd process a moment before it lets the dying main process go.
+      if (failure === undefined) resolve(code ?? 137);
+      else if (await request.containerEnds(startFailureCode(failure) === 128 ? 500 : 0)) resolve(137);
+      else {
         const [program = ""] = request.command;
         explain(failure.includes(program) ? failure : `${program}: ${failure}`);
         resolve(startFailureCode(failure));
-      } else {
-        resolve(failure !== undefined || signal !== null ? 137 : (code ?? 137));
       }
     });
   });
@@ -181,10 +183,11 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** Depending on the OCI runtime the exec'd process leads a group of its own or stays in the one its starter leads. */
+/** The OCI runtime leads one group, the exec'd process is in another, which need not carry its pid. */
 function killGroup(child: ChildProcess, files: ExecFiles): void {
   const pid = pidFrom(files.pid);
-  for (const target of [pid, pid === undefined ? undefined : -pid, child.pid === undefined ? undefined : -child.pid]) {
+  const group = pid === undefined ? undefined : processGroup(pid);
+  for (const target of [group === undefined ? undefined : -group, pid, child.pid === undefined ? undefined : -child.pid]) {
     if (target === undefined) continue;
     try {
       process.kill(target, "SIGKILL");

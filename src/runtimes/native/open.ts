@@ -1,5 +1,6 @@
 /** Opens the native backend on a state directory. Any number of processes may have the same one open. */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../../errors.ts";
 import { imagesSchema, openImageStore } from "../../images/image-store.ts";
@@ -101,10 +102,10 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
   const id = parseContainerId(ociId.replace(/^berth-/, ""));
   if (id === undefined || ctx.closed.aborted || ctx.isExitHandler) return;
   const before = ctx.store.get(pathsOf(ctx, id).key);
-  if (before === undefined || !isRunning(before)) return;
+  if (before === undefined) return;
   const record = settle(ctx, before);
-  if (isRunning(record)) return;
-  ctx.exits.announce(ociId);
+  // A notice that is no exit, or whose exit was dealt with.
+  if (isRunning(record) || !existsSync(pathsOf(ctx, id).bundle)) return;
   try {
     if (record.facts.spec.deleteOnExit) await removeContainer(ctx, id, false);
     else if (!ctx.locks.isBusy(record.key)) {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { BerthError } from "../../errors.ts";
 import { onAbort } from "../../internal/abort.ts";
-import { isAlive } from "../../internal/process-identity.ts";
+import { isAlive, type ProcessIdentity } from "../../internal/process-identity.ts";
 import { buildExecProcess } from "../../oci/process-spec.ts";
 import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../runtime/types.ts";
@@ -11,6 +11,7 @@ import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
 import { readBundle } from "./bundle.ts";
 import { isRunning, mainProcess, settle } from "./run-state.ts";
+import { processEnd } from "./tear-down.ts";
 
 const outputOnly = { tty: false, attachStdin: false, attachStdout: true, attachStderr: true } as const;
 
@@ -35,6 +36,11 @@ export function execPty(ctx: NativeContext, id: ContainerId, o: ExecOptions, sig
   const listening = onAbort(signal, () => running.kill());
   void running.exit.finally(() => listening[Symbol.dispose]()).catch(() => {});
   return running;
+}
+
+async function mainEnds(main: ProcessIdentity | undefined, withinMs: number): Promise<boolean> {
+  if (!isAlive(main) || main === undefined) return true;
+  return withinMs > 0 && (await processEnd(main, withinMs));
 }
 
 function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly signal?: AbortSignal | undefined }): RunningExec {
@@ -66,7 +72,7 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
     stdout: o.attachStdout === true || o.tty === true,
     stderr: o.attachStderr === true,
     command: o.command,
-    isContainerAlive: () => isAlive(mainProcess(record.run)),
+    containerEnds: (withinMs) => mainEnds(mainProcess(record.run), withinMs),
   });
 }
 

@@ -170,6 +170,5 @@ function recordFailure(ctx: NativeContext, record: ContainerRecord, cause: unkno
   const exitCode = (isBerthError(cause) ? cause.fields.exitCode : undefined) ?? startFailureCode(reason);
   const { starts, exits } = record.run;
   ctx.store.updateRun(record.key, () => ({ status: "failed", starts, exits, error: reason, exitCode, finishedAt: Date.now() }));
-  const message = isBerthError(cause, "start_failed") && cause.message !== reason ? cause.message : `cannot start container ${record.name}: ${reason}`;
-  return new BerthError("start_failed", message, { id: record.key, reason, exitCode, cause });
+  return new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode, cause });
 }

@@ -257,7 +257,7 @@ export const networkCases: readonly ContractCase[] = [
   },
   {
     name: "on a user-defined bridge containers find each other by name",
-    needs: ["kernel", "networks", "inspectDetailed"],
+    needs: ["kernel", "networks", "name-resolution", "inspectDetailed"],
     run: async (t) => {
       const network = await t.network();
       const server = await t.start({ networkMode: { mode: "bridge", name: network }, argv: httpServer });
