@@ -24,9 +24,7 @@ class Least extends BaseRuntime {
   constructor() {
     super({
       backend: "least",
-      capabilities: capabilitiesExcept(
-        Object.fromEntries(refused.map((method) => [method, { support: "unsupported", reason: `no ${method} here` }])),
-      ),
+      capabilities: capabilitiesExcept(Object.fromEntries(refused.map((method) => [method, { support: "unsupported", reason: `no ${method} here` }]))),
     });
   }
 

@@ -86,10 +86,7 @@ export abstract class BaseRuntime implements Runtime {
     return this.unsupported("logsStream");
   }
 
-  statsStream(
-    _id: ContainerId,
-    _o?: t.CallOptions & { readonly intervalMs?: number | undefined },
-  ): Promise<AsyncIterable<t.StatsSample>> {
+  statsStream(_id: ContainerId, _o?: t.CallOptions & { readonly intervalMs?: number | undefined }): Promise<AsyncIterable<t.StatsSample>> {
     return this.unsupported("statsStream");
   }
 
@@ -105,11 +102,7 @@ export abstract class BaseRuntime implements Runtime {
     return this.unsupported("pruneImages");
   }
 
-  killContainer(
-    _id: ContainerId,
-    _signal?: string,
-    _o?: t.CallOptions & { readonly anySignal?: boolean | undefined },
-  ): Promise<void> {
+  killContainer(_id: ContainerId, _signal?: string, _o?: t.CallOptions & { readonly anySignal?: boolean | undefined }): Promise<void> {
     return this.unsupported("killContainer");
   }
 
@@ -157,11 +150,7 @@ export abstract class BaseRuntime implements Runtime {
     return this.unsupported("unpauseContainer");
   }
 
-  updateContainerResources(
-    _id: ContainerId,
-    _update: t.ContainerResourceUpdate,
-    _o?: t.CallOptions,
-  ): Promise<t.ContainerUpdateOutcome> {
+  updateContainerResources(_id: ContainerId, _update: t.ContainerResourceUpdate, _o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
     return this.unsupported("updateContainerResources");
   }
 
@@ -185,13 +174,7 @@ export abstract class BaseRuntime implements Runtime {
     return this.unsupported("archiveGet");
   }
 
-  archivePut(
-    _id: ContainerId,
-    _path: string,
-    _tar: t.ByteSource,
-    _opts?: t.ArchivePutOptions,
-    _o?: t.CallOptions,
-  ): Promise<void> {
+  archivePut(_id: ContainerId, _path: string, _tar: t.ByteSource, _opts?: t.ArchivePutOptions, _o?: t.CallOptions): Promise<void> {
     return this.unsupported("archivePut");
   }
 

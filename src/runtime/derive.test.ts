@@ -58,10 +58,22 @@ describe("outcomeFromExit", () => {
     [{ code: 160 }, { exitCode: 160, reason: "signal", signal: "signal_32" }],
     [{ code: 193 }, { exitCode: 193, reason: "exited" }],
     [{ code: 255 }, { exitCode: 255, reason: "exited" }],
-    [{ code: 137, signal: null }, { exitCode: 137, reason: "exited" }],
-    [{ code: 139, signal: 11 }, { exitCode: 139, reason: "signal", signal: "SIGSEGV" }],
-    [{ code: 137, signal: 9, oomKilled: true }, { exitCode: 137, reason: "oom_killed" }],
-    [{ code: 127, error: "not found" }, { exitCode: 127, reason: "runtime_error" }],
+    [
+      { code: 137, signal: null },
+      { exitCode: 137, reason: "exited" },
+    ],
+    [
+      { code: 139, signal: 11 },
+      { exitCode: 139, reason: "signal", signal: "SIGSEGV" },
+    ],
+    [
+      { code: 137, signal: 9, oomKilled: true },
+      { exitCode: 137, reason: "oom_killed" },
+    ],
+    [
+      { code: 127, error: "not found" },
+      { exitCode: 127, reason: "runtime_error" },
+    ],
   ] as const;
   for (const [exit, outcome] of table) {
     test(`${JSON.stringify(exit)} is ${outcome.reason}`, () => assert.deepEqual(outcomeFromExit(exit), outcome));

@@ -109,9 +109,7 @@ describe("execEvents", () => {
       throw new Error("pipe burst");
     }
     const told: string[] = [];
-    const events = await Array.fromAsync(
-      execEvents({ output: broken(), exit: new Promise<number>(() => {}) }, { onTrouble: (message) => told.push(message) }),
-    );
+    const events = await Array.fromAsync(execEvents({ output: broken(), exit: new Promise<number>(() => {}) }, { onTrouble: (message) => told.push(message) }));
     assert.deepEqual(events, [{ kind: "stdout", data: "a\n" }]);
     assert.deepEqual(told, ["pipe burst"]);
   });

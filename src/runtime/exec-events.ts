@@ -145,10 +145,7 @@ async function* lineEvents(source: AsyncIterator<ExecOutputChunk>, signal: Abort
   }
 }
 
-function* remainders(
-  lines: Readonly<Record<ExecChannel, LineSplitter>>,
-  take: (splitter: LineSplitter) => string | undefined,
-): Generator<ExecEvent> {
+function* remainders(lines: Readonly<Record<ExecChannel, LineSplitter>>, take: (splitter: LineSplitter) => string | undefined): Generator<ExecEvent> {
   for (const kind of ["stdout", "stderr"] as const) {
     const data = take(lines[kind]);
     if (data !== undefined) yield { kind, data };
@@ -208,10 +205,7 @@ function decode(chunks: readonly Uint8Array[]): string {
 }
 
 /** The whole of an exec's output and its exit code as the result of method 9. */
-export async function collectExec(
-  handle: RunningExec,
-  o: { readonly limit?: number | undefined } = {},
-): Promise<ExecResult> {
+export async function collectExec(handle: RunningExec, o: { readonly limit?: number | undefined } = {}): Promise<ExecResult> {
   const collector = new ExecCollector(o.limit);
   for await (const { channel, bytes } of handle.output) collector.add(channel, bytes);
   return collector.result(await handle.exit);

@@ -28,7 +28,10 @@ test("passes items and the end through", async () => {
 test("an abort rejects the pending next with its reason and finishes the stream", async () => {
   const abort = new AbortController();
   let released = 0;
-  const stream = guardedStream(source(() => released++), abort.signal);
+  const stream = guardedStream(
+    source(() => released++),
+    abort.signal,
+  );
   await stream.next();
   const pending = stream.next();
   abort.abort(new Error("enough"));
@@ -39,7 +42,10 @@ test("an abort rejects the pending next with its reason and finishes the stream"
 
 test("return settles a pending next and may be called twice", async () => {
   let released = 0;
-  const stream = guardedStream(source(() => released++), undefined);
+  const stream = guardedStream(
+    source(() => released++),
+    undefined,
+  );
   await stream.next();
   const pending = stream.next();
   await stream.return?.();

@@ -2,10 +2,7 @@
  * A stream by the rules of contract 0.5 around a generator that gives up when `stop` fires: an abort rejects the pending
  * `next` with its reason, `return` also settles a pending `next`, and after either the stream is finished.
  */
-export function guardedStream<T>(
-  make: (stop: AbortSignal) => AsyncGenerator<T>,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<T> {
+export function guardedStream<T>(make: (stop: AbortSignal) => AsyncGenerator<T>, signal: AbortSignal | undefined): AsyncIterableIterator<T> {
   const own = new AbortController();
   const stop = signal === undefined ? own.signal : AbortSignal.any([own.signal, signal]);
   const source = make(stop);

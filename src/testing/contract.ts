@@ -17,7 +17,18 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `name-resolution`: names of containers resolve on bridge networks
  * - `host-network`: published ports and container addresses can be reached from this process
  */
-export const traits = ["kernel", "reopen", "attach", "wait-status", "oom", "delete-on-exit", "private-registry", "networks", "name-resolution", "host-network"] as const;
+export const traits = [
+  "kernel",
+  "reopen",
+  "attach",
+  "wait-status",
+  "oom",
+  "delete-on-exit",
+  "private-registry",
+  "networks",
+  "name-resolution",
+  "host-network",
+] as const;
 
 export type Trait = (typeof traits)[number];
 

@@ -73,7 +73,10 @@ function keys(names: readonly string[] | undefined): object | undefined {
 }
 
 function findBusybox(): string {
-  const found = (process.env["PATH"] ?? "/bin:/usr/bin").split(":").map((dir) => `${dir}/busybox`).find(isExecutable);
+  const found = (process.env["PATH"] ?? "/bin:/usr/bin")
+    .split(":")
+    .map((dir) => `${dir}/busybox`)
+    .find(isExecutable);
   if (found === undefined) throw new Error("no busybox on the path; install the package busybox-static");
   return found;
 }

@@ -53,8 +53,14 @@ export function runContract(o: ContractOptions): void {
 
     test("every skip names a case, every case has its own name", () => {
       const names = cases.map((one) => one.name);
-      assert.deepEqual(Object.keys(o.skips ?? {}).filter((name) => !names.includes(name)), []);
-      assert.deepEqual(names.filter((name, index) => names.indexOf(name) !== index), []);
+      assert.deepEqual(
+        Object.keys(o.skips ?? {}).filter((name) => !names.includes(name)),
+        [],
+      );
+      assert.deepEqual(
+        names.filter((name, index) => names.indexOf(name) !== index),
+        [],
+      );
     });
     test("capabilities speak about every method", () => assert.deepEqual(Object.keys(opened.runtime.capabilities).sort(), [...runtimeMethods].sort()));
     test("what is unsupported is refused, without side effect", async (t) => {

@@ -34,9 +34,14 @@ export function simulateProgram(argv: readonly string[]): Simulation | Refusal {
   const steps = stepsOf(argv);
   if (steps !== undefined) return (process) => play(steps, process);
   if (argv[0] === "/bin/true" || argv[0] === "true") return async () => 0;
-  if (argv[0] === "/demo/show-args") return async (process) => (await process.write("stdout", argv.slice(1).map((word) => `${word}\n`).join("")), 0);
+  if (argv[0] === "/demo/show-args") return (process) => showArgs(process, argv.slice(1));
   if (argv[0] === programs.notExecutable()[0]) return { exitCode: 126, message: `${argv[0]}: permission denied` };
   return { exitCode: 127, message: `${argv[0]}: executable file not found in $PATH` };
+}
+
+async function showArgs(process: SimulatedProcess, words: readonly string[]): Promise<number> {
+  await process.write("stdout", words.map((word) => `${word}\n`).join(""));
+  return 0;
 }
 
 /** Output in pieces of a pipe's size, as a real program would hand it over. */
@@ -68,11 +73,11 @@ async function playStep(step: Step, process: SimulatedProcess, input: LineInput)
     case "forever":
       return await new Promise<number>(() => {});
     case "trapExit":
-      return process.trap(step.signal, () => process.exit(step.code)), undefined;
+      return void process.trap(step.signal, () => process.exit(step.code));
     case "trapPrint":
-      return process.trap(step.signal, () => void say(step.text).catch(() => {})), undefined;
+      return void process.trap(step.signal, () => void say(step.text).catch(() => {}));
     case "ignore":
-      return process.trap(step.signal, "ignore"), undefined;
+      return void process.trap(step.signal, "ignore");
     case "append":
       return await orFail(process, async () => process.files.append(step.path, step.text));
     case "cat":
@@ -102,7 +107,7 @@ async function playStep(step: Step, process: SimulatedProcess, input: LineInput)
       return void (await say(`${rows} ${cols}`));
     }
     case "die":
-      return process.die(step.signal), undefined;
+      return void process.die(step.signal);
     case "exit":
       return step.code;
   }
@@ -135,7 +140,10 @@ class LineInput {
   async line(): Promise<string | undefined> {
     while (true) {
       const end = this.#rest.indexOf("\n");
-      if (end >= 0) return this.#take(end + 1).toString().slice(0, -1);
+      if (end >= 0)
+        return this.#take(end + 1)
+          .toString()
+          .slice(0, -1);
       const step = await this.#source.next();
       if (step.done === true) return this.#rest.length === 0 ? undefined : this.#take(this.#rest.length).toString();
       this.#rest = Buffer.concat([this.#rest, step.value]);

@@ -25,7 +25,8 @@ function publish(runtime: MockRuntime): ContractImages {
   const { control } = runtime;
   const account = { username: "alice", password: "correct horse" };
   let last = 0;
-  const add = (name: string, image: Parameters<typeof control.publishImage>[1]): string => control.publishImage(`${host}/${name}`, { layerSizes, ...image }).reference;
+  const add = (name: string, image: Parameters<typeof control.publishImage>[1]): string =>
+    control.publishImage(`${host}/${name}`, { layerSizes, ...image }).reference;
   const fresh = async (): Promise<string> => add(`fresh:${++last}`, { config: demoConfigs.plain });
   return {
     demo: add("demo:1", { config: demoConfigs.plain }),

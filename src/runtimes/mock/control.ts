@@ -44,10 +44,7 @@ export class MockControl {
   }
 
   /** Ends the main process with a code, a signal or an OOM kill. Resolves when the exit is recorded. */
-  async exit(
-    id: ContainerId,
-    end: { readonly code: number } | { readonly signal: string } | { readonly oomKilled: true },
-  ): Promise<void> {
+  async exit(id: ContainerId, end: { readonly code: number } | { readonly signal: string } | { readonly oomKilled: true }): Promise<void> {
     const run = this.#world.get(id).mustRun("end");
     if ("code" in end) run.process.end({ code: end.code, signal: null });
     else if ("oomKilled" in end) run.process.end({ code: 137, signal: 9, oomKilled: true });

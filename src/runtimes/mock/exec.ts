@@ -136,7 +136,10 @@ export function interactive(started: StartedExec, o: ExecOptions): ExecHandle {
       if (o.attachStdin !== true) return done();
       if (o.tty === true) void output.add("stdout", toTerminal(bytes));
       // Whoever writes to a process that has ended is told so by its exit.
-      process.stdin.push(bytes).then(() => done(), () => done());
+      process.stdin.push(bytes).then(
+        () => done(),
+        () => done(),
+      );
     },
     final(done) {
       process.stdin.end();

@@ -225,7 +225,10 @@ function thaw(container: Container): void {
 export function renameContainer(world: World, container: Container, newName: string): void {
   const name = newName.trim().replace(/^\//, "");
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || name === container.name) {
-    throw new BerthError("invalid_spec", `${JSON.stringify(newName)} cannot be its new name: at least two letters, digits, dots, hyphens or underscores, other than now`);
+    throw new BerthError(
+      "invalid_spec",
+      `${JSON.stringify(newName)} cannot be its new name: at least two letters, digits, dots, hyphens or underscores, other than now`,
+    );
   }
   container.refuseRemoving();
   const holder = world.byName(name);

@@ -69,7 +69,11 @@ describe("what a test does to a mock runtime", () => {
       const { exitCode, reason, signal } = await runtime.waitOutcome(id);
       outcomes.push([exitCode, reason, signal]);
     }
-    assert.deepEqual(outcomes, [[3, "exited", undefined], [139, "signal", "SIGSEGV"], [137, "oom_killed", undefined]]);
+    assert.deepEqual(outcomes, [
+      [3, "exited", undefined],
+      [139, "signal", "SIGSEGV"],
+      [137, "oom_killed", undefined],
+    ]);
     assert.equal((await runtime.inspectDetailed(id)).oomKilled, true);
     await assert.rejects(runtime.control.exit(id, { code: 0 }), { code: "conflict" });
   });
@@ -78,7 +82,10 @@ describe("what a test does to a mock runtime", () => {
     const runtime = await running();
     const attached = await runtime.extras?.attachContainer?.(id);
     runtime.control.appendLog(id, "oops\n", "stderr");
-    assert.deepEqual((await runtime.getLogs(id)).map(({ stream, message }) => [stream, message]), [["stderr", "oops"]]);
+    assert.deepEqual(
+      (await runtime.getLogs(id)).map(({ stream, message }) => [stream, message]),
+      [["stderr", "oops"]],
+    );
     for await (const { channel, bytes } of attached?.output ?? []) {
       assert.equal(channel, "stderr");
       assert.equal(Buffer.from(bytes).toString(), "oops\n");
@@ -96,7 +103,10 @@ describe("what a test does to a mock runtime", () => {
   test("script says what an argv does; unscripted commands are not found", async () => {
     const runtime = await running();
     runtime.control.script(["greet"], { exitCode: 2, stdout: "hello\n", stderr: "psst\n" });
-    runtime.control.script(["whoami"], async (process) => (await process.write("stdout", `${process.user} in ${process.cwd}`), 0));
+    runtime.control.script(["whoami"], async (process) => {
+      await process.write("stdout", `${process.user} in ${process.cwd}`);
+      return 0;
+    });
     assert.deepEqual(await runtime.exec(id, ["greet"]), { exitCode: 2, stdout: "hello\n", stderr: "psst\n" });
     assert.equal((await runtime.exec(id, ["whoami"], { user: "bob", workingDir: "/srv" })).stdout, "bob in /srv");
     assert.equal((await runtime.exec(id, ["greet", "loudly"])).exitCode, 127);
@@ -117,7 +127,10 @@ describe("what a test does to a mock runtime", () => {
     assert.equal(runtime.control.downloads(image), 1);
     runtime.control.setRegistryReachable(false);
     await assert.rejects(runtime.pullImageWithPolicy(image, "always"), { code: "pull_failed" });
-    assert.deepEqual((await runtime.listImages()).map(({ reference }) => reference), [image]);
+    assert.deepEqual(
+      (await runtime.listImages()).map(({ reference }) => reference),
+      [image],
+    );
   });
 
   test("foreign containers are listed and never pruned", async () => {
@@ -127,7 +140,10 @@ describe("what a test does to a mock runtime", () => {
     assert.deepEqual((await runtime.pruneContainers()).deleted, []);
     await runtime.stopContainer(id);
     assert.equal((await runtime.pruneContainers()).deleted.length, 1);
-    assert.deepEqual((await runtime.listContainers()).map(({ runtimeId }) => runtimeId), ["somebody-elses"]);
+    assert.deepEqual(
+      (await runtime.listContainers()).map(({ runtimeId }) => runtimeId),
+      ["somebody-elses"],
+    );
   });
 
   test("calls are noted", async () => {
@@ -149,7 +165,10 @@ test("with the same clock and random source two runs are equal", async () => {
 test("time passes only when the clock says so: a stop kills after its timeout", async () => {
   const clock = new ManualClock();
   const runtime = createMockRuntime({ clock });
-  runtime.control.script(["stubborn"], (process) => (process.trap("SIGTERM", "ignore"), new Promise<number>(() => {})));
+  runtime.control.script(["stubborn"], (process) => {
+    process.trap("SIGTERM", "ignore");
+    return new Promise<number>(() => {});
+  });
   await running(runtime, ["stubborn"]);
   const stopping = runtime.stopContainer(id, 10_000);
   clock.advance(9_999);

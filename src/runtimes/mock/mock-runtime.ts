@@ -100,11 +100,7 @@ export class MockRuntime extends BaseRuntime {
     return this.#call("stopContainer", o.signal, () => lifecycle.stopContainer(this.#world, this.#get(id), timeoutMs, o.stopSignal));
   }
 
-  override killContainer(
-    id: ContainerId,
-    signal = "SIGKILL",
-    o: t.CallOptions & { readonly anySignal?: boolean | undefined } = {},
-  ): Promise<void> {
+  override killContainer(id: ContainerId, signal = "SIGKILL", o: t.CallOptions & { readonly anySignal?: boolean | undefined } = {}): Promise<void> {
     return this.#call("killContainer", o.signal, () => lifecycle.killContainer(this.#get(id), signal, o.anySignal));
   }
 
@@ -132,7 +128,9 @@ export class MockRuntime extends BaseRuntime {
     return this.#call("pruneContainers", o.signal, async () => {
       const { until, labels = [] } = o;
       const stopped = [...this.#world.containers.values()].filter((container) => !container.isRunning && !this.#world.locks.isBusy(container.key));
-      const chosen = stopped.filter((container) => (until === undefined || container.setup.createdAt < until) && labels.every((label) => hasLabel(container, label)));
+      const chosen = stopped.filter(
+        (container) => (until === undefined || container.setup.createdAt < until) && labels.every((label) => hasLabel(container, label)),
+      );
       for (const container of chosen) await lifecycle.removeContainer(this.#world, container);
       return { deleted: chosen.map(({ setup }) => setup.spec.labels[containerIdLabel] ?? setup.hexId), spaceReclaimed: 0 };
     });
@@ -162,10 +160,7 @@ export class MockRuntime extends BaseRuntime {
     return this.#call("getContainerStats", o.signal, async () => snapshot(this.#world, this.#get(id)));
   }
 
-  override statsStream(
-    id: ContainerId,
-    o: t.CallOptions & { readonly intervalMs?: number | undefined } = {},
-  ): Promise<AsyncIterable<t.StatsSample>> {
+  override statsStream(id: ContainerId, o: t.CallOptions & { readonly intervalMs?: number | undefined } = {}): Promise<AsyncIterable<t.StatsSample>> {
     return this.#stream("statsStream", o.signal, async () => {
       const intervalMs = Math.max(minStatsMs, o.intervalMs ?? 1000);
       const container = this.#get(id);

@@ -1,12 +1,5 @@
 /** Records about a simulated container, as inspect, list and stats show them. */
-import type {
-  ContainerInspectDetails,
-  ContainerStats,
-  MountDetail,
-  PortMappingEntry,
-  RuntimeContainerSummary,
-  StatsSample,
-} from "../../runtime/types.ts";
+import type { ContainerInspectDetails, ContainerStats, MountDetail, PortMappingEntry, RuntimeContainerSummary, StatsSample } from "../../runtime/types.ts";
 import { containerIdLabel, nativeName, shortId } from "../../spec/container-id.ts";
 import type { PortMapping } from "../../spec/service-spec.ts";
 import type { Container } from "./container.ts";

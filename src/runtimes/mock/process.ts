@@ -44,8 +44,7 @@ export interface ProcessExit {
   readonly oomKilled?: boolean | undefined;
 }
 
-export interface ProcessSetup
-  extends Pick<MockProcess, "argv" | "env" | "cwd" | "user" | "tty" | "hostname" | "files"> {
+export interface ProcessSetup extends Pick<MockProcess, "argv" | "env" | "cwd" | "user" | "tty" | "hostname" | "files"> {
   readonly clock: Clock;
   /** The kernel drops signals a container's first process has no handler for. */
   readonly isInit: boolean;

@@ -135,7 +135,11 @@ export const attachCases: readonly ContractCase[] = [
     name: "an attached terminal merges the channels and follows the window",
     needs: ["attach"],
     run: async (t) => {
-      const id = await t.create({ argv: program(step.isTerminal(), step.line("err", "stderr"), step.await("/gate"), step.windowSize()), tty: true, stdinOpen: true });
+      const id = await t.create({
+        argv: program(step.isTerminal(), step.line("err", "stderr"), step.await("/gate"), step.windowSize()),
+        tty: true,
+        stdinOpen: true,
+      });
       const handle = await attach(t, id, { stdin: true });
       const output = collect(handle);
       await t.runtime.startContainer(id);
@@ -143,7 +147,7 @@ export const attachCases: readonly ContractCase[] = [
       handle.resize(41, 123);
       await t.runtime.exec(id, program(step.sleep(50), step.append("/gate", "")));
       const { stdout, stderr } = await output;
-      assert.match(stdout, /terminal\r?\nerr\r?\n[^]*41 123/);
+      assert.match(stdout, /terminal\r?\nerr\r?\n[\s\S]*41 123/);
       assert.equal(stderr, "");
     },
   },

@@ -44,7 +44,11 @@ export const execCases: readonly ContractCase[] = [
     needs: [],
     run: async (t) => {
       const id = await t.service();
-      for (const [signal, code] of [["TERM", 143], ["KILL", 137], ["SEGV", 139]] as const) {
+      for (const [signal, code] of [
+        ["TERM", 143],
+        ["KILL", 137],
+        ["SEGV", 139],
+      ] as const) {
         assert.equal((await t.runtime.exec(id, program(step.die(signal)))).exitCode, code);
       }
     },
@@ -197,7 +201,10 @@ export const execCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.service();
       const results = await Promise.all(Array.from({ length: 20 }, (_, n) => t.runtime.exec(id, program(step.line(`n${n}`), step.exit(n)))));
-      assert.deepEqual(results.map(({ exitCode, stdout }) => `${exitCode} ${stdout}`), results.map((_, n) => `${n} n${n}\n`));
+      assert.deepEqual(
+        results.map(({ exitCode, stdout }) => `${exitCode} ${stdout}`),
+        results.map((_, n) => `${n} n${n}\n`),
+      );
     },
   },
   {
@@ -248,7 +255,9 @@ export const execCases: readonly ContractCase[] = [
     needs: [],
     run: async (t) => {
       const id = await t.service();
-      const stream = (await t.runtime.execStream(id, program(step.line("one"), step.await("/gate"), step.line("two", "stderr"), step.exit(4))))[Symbol.asyncIterator]();
+      const stream = (await t.runtime.execStream(id, program(step.line("one"), step.await("/gate"), step.line("two", "stderr"), step.exit(4))))[
+        Symbol.asyncIterator
+      ]();
       assert.deepEqual((await stream.next()).value, { kind: "stdout", data: "one\n" });
       const next = stream.next();
       assert.ok(await isPending(next));
@@ -279,7 +288,10 @@ export const execCases: readonly ContractCase[] = [
       const events = await Array.fromAsync(await t.runtime.execStream(id, program(step.count(100_000), step.fill(100_000), step.print(text))));
       const expected = `${Array.from({ length: 100_000 }, (_, n) => `${n + 1}\n`).join("")}${"x".repeat(100_000)}${text}`;
       assert.ok(joined(events, "stdout") === expected);
-      assert.deepEqual(events.filter((event) => event.kind === "exit"), [{ kind: "exit", code: 0 }]);
+      assert.deepEqual(
+        events.filter((event) => event.kind === "exit"),
+        [{ kind: "exit", code: 0 }],
+      );
     },
   },
   {
@@ -462,7 +474,11 @@ export const execPtyCases: readonly ContractCase[] = [
     needs: ["execPty", "kernel"],
     run: async (t) => {
       const id = await t.service();
-      const handle = await t.runtime.execPty(id, { command: programs.shell("trap 'exit 66' INT; echo ready; while :; do sleep 0.01; done"), tty: true, ...attached });
+      const handle = await t.runtime.execPty(id, {
+        command: programs.shell("trap 'exit 66' INT; echo ready; while :; do sleep 0.01; done"),
+        tty: true,
+        ...attached,
+      });
       handle.stream.once("data", () => handle.stream.write("\x03"));
       assert.equal(await handle.exit, 66);
     },
@@ -545,7 +561,10 @@ export const execPtyCases: readonly ContractCase[] = [
         const text = (await drain(handle)).toString();
         return `${await handle.exit} ${text}`;
       });
-      assert.deepEqual(await Promise.all(sessions), sessions.map((_, n) => `0 session ${n}`));
+      assert.deepEqual(
+        await Promise.all(sessions),
+        sessions.map((_, n) => `0 session ${n}`),
+      );
     },
   },
   {

@@ -218,12 +218,21 @@ export const imageCases: readonly ContractCase[] = [
       const ids = all.flatMap((event) => (event.kind === "status" && event.id !== undefined ? [event.id] : []));
       assert.ok(ids.length > 0 && ids.every((id) => /^[0-9a-f]{12}$/.test(id)), JSON.stringify(ids));
       assert.ok(statuses.includes("Pull complete"), JSON.stringify(statuses));
-      assert.ok(statuses.some((status) => /^Digest: sha256:[0-9a-f]{64}$/.test(status)), JSON.stringify(statuses));
-      assert.ok(statuses.some((status) => status.startsWith("Status: Downloaded newer image for")), JSON.stringify(statuses));
+      assert.ok(
+        statuses.some((status) => /^Digest: sha256:[0-9a-f]{64}$/.test(status)),
+        JSON.stringify(statuses),
+      );
+      assert.ok(
+        statuses.some((status) => status.startsWith("Status: Downloaded newer image for")),
+        JSON.stringify(statuses),
+      );
       const done = all.at(-1);
       assert.ok(done?.kind === "done" && /^sha256:/.test(done.digest ?? ""));
       const second = (await events(t, reference)).flatMap((event) => (event.kind === "status" ? [event.status] : []));
-      assert.ok(second.some((status) => status.startsWith("Status: Image is up to date for")), JSON.stringify(second));
+      assert.ok(
+        second.some((status) => status.startsWith("Status: Image is up to date for")),
+        JSON.stringify(second),
+      );
     },
   },
   {
@@ -270,7 +279,10 @@ export const imageCases: readonly ContractCase[] = [
     run: async (t) => {
       const list = await t.runtime.listImages();
       const references = list.map((image) => image.reference);
-      assert.deepEqual(references, [...references].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
+      assert.deepEqual(
+        references,
+        [...references].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+      );
       const demo = list.find((image) => image.reference === t.images.demo);
       assert.match(demo?.digest ?? "", /^sha256:[0-9a-f]{64}$/);
       assert.ok((demo?.sizeBytes ?? 0) > 100_000, `${demo?.sizeBytes} bytes`);

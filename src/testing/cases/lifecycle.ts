@@ -67,7 +67,8 @@ export const lifecycleCases: readonly ContractCase[] = [
       t.defer(() => t.runtime.removeContainer(id));
       const results = await Promise.allSettled(Array.from({ length: 8 }, () => t.runtime.createContainer(id, t.spec())));
       assert.equal(results.filter((result) => result.status === "fulfilled").length, 1);
-      for (const result of results) assert.ok(result.status === "fulfilled" || isBerthError(result.reason, "conflict"), String("reason" in result && result.reason));
+      for (const result of results)
+        assert.ok(result.status === "fulfilled" || isBerthError(result.reason, "conflict"), String("reason" in result && result.reason));
     },
   },
   {
@@ -157,7 +158,13 @@ export const lifecycleCases: readonly ContractCase[] = [
       },
     }),
   ),
-  ...([["TERM", 143], ["SEGV", 139], ["KILL", 137]] as const).map(
+  ...(
+    [
+      ["TERM", 143],
+      ["SEGV", 139],
+      ["KILL", 137],
+    ] as const
+  ).map(
     ([signal, code]): ContractCase => ({
       name: `a program that dies of SIG${signal} gives ${code} and the signal's name`,
       needs: [],
@@ -178,7 +185,12 @@ export const lifecycleCases: readonly ContractCase[] = [
       assert.deepEqual({ exitCode, reason, signal }, { exitCode: 137, reason: "exited", signal: undefined });
     },
   },
-  ...([["missing", 127], ["notExecutable", 126]] as const).map(
+  ...(
+    [
+      ["missing", 127],
+      ["notExecutable", 126],
+    ] as const
+  ).map(
     ([which, code]): ContractCase => ({
       name: `a program that is ${which === "missing" ? "missing" : "not executable"} fails the start with ${code}, which is remembered`,
       needs: [],
@@ -294,7 +306,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       const others = [
         containerId({ service, replica: 10 }),
         containerId({ service, replica: 11 }),
-        containerId({ service: service.slice(0, -1) + "x", replica: 1 }),
+        containerId({ service: `${service.slice(0, -1)}x`, replica: 1 }),
       ];
       for (const id of others) await t.service({}, id);
       const first = await t.service({}, containerId({ service, replica: 1 }));
@@ -307,7 +319,12 @@ export const lifecycleCases: readonly ContractCase[] = [
     needs: [],
     run: async (t) => {
       const { service } = t.newId();
-      const ids = [containerId({ service }), containerId({ service, role: "read" }), containerId({ service, nodeId: 7 }), containerId({ service, role: "read", nodeId: 7 })];
+      const ids = [
+        containerId({ service }),
+        containerId({ service, role: "read" }),
+        containerId({ service, nodeId: 7 }),
+        containerId({ service, role: "read", nodeId: 7 }),
+      ];
       for (const [index, id] of ids.entries()) await t.start({ argv: program(step.append("/mine", `${index}`), step.cat("/mine"), step.exit(index)) }, id);
       for (const [index, id] of ids.entries()) {
         assert.equal(await t.runtime.waitContainer(id), index);
@@ -333,7 +350,10 @@ export const lifecycleCases: readonly ContractCase[] = [
     needs: [],
     run: async (t) => {
       const done = await Promise.all(Array.from({ length: 16 }, (_, n) => t.finish({ argv: program(step.line(`I am ${n}`), step.exit(n)) })));
-      assert.deepEqual(done.map(({ code, stdout }) => `${code} ${stdout}`), done.map((_, n) => `${n} I am ${n}\n`));
+      assert.deepEqual(
+        done.map(({ code, stdout }) => `${code} ${stdout}`),
+        done.map((_, n) => `${n} I am ${n}\n`),
+      );
     },
   },
   {
@@ -371,7 +391,10 @@ export const lifecycleCases: readonly ContractCase[] = [
       await eventually("the id is free again", () =>
         t.runtime.createContainer(id, t.spec()).then(
           () => true,
-          async () => (await t.runtime.removeContainer(id).catch(() => {}), false),
+          async () => {
+            await t.runtime.removeContainer(id).catch(() => {});
+            return false;
+          },
         ),
       );
       await t.runtime.removeContainer(id);
@@ -396,7 +419,10 @@ export const lifecycleCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.create({ networkMode: "host", hostname: "mine" });
       const { warnings = [] } = await t.runtime.inspectDetailed(id);
-      assert.ok(warnings.some((warning) => /hostname/.test(warning)), JSON.stringify(warnings));
+      assert.ok(
+        warnings.some((warning) => /hostname/.test(warning)),
+        JSON.stringify(warnings),
+      );
     },
   },
   {

@@ -19,7 +19,15 @@ async function chunks(t: ContractContext, id: ContainerId, o: LogsStreamOptions 
 /** Three lines at three different times. */
 const spaced = program(step.line("one"), step.sleep(80), step.line("two"), step.sleep(80), step.line("three"));
 
-const talkative = program(step.line("out 1"), step.sleep(30), step.line("err 1", "stderr"), step.sleep(30), step.line("out 2"), step.sleep(30), step.line("err 2", "stderr"));
+const talkative = program(
+  step.line("out 1"),
+  step.sleep(30),
+  step.line("err 1", "stderr"),
+  step.sleep(30),
+  step.line("out 2"),
+  step.sleep(30),
+  step.line("err 2", "stderr"),
+);
 
 export const logCases: readonly ContractCase[] = [
   {
@@ -29,7 +37,13 @@ export const logCases: readonly ContractCase[] = [
       const before = Date.now();
       const { id } = await t.finish({ argv: program(step.line("to stdout"), step.sleep(30), step.line("to stderr", "stderr")) });
       const entries = await t.runtime.getLogs(id);
-      assert.deepEqual(entries.map(({ message, stream }) => [message, stream]), [["to stdout", "stdout"], ["to stderr", "stderr"]]);
+      assert.deepEqual(
+        entries.map(({ message, stream }) => [message, stream]),
+        [
+          ["to stdout", "stdout"],
+          ["to stderr", "stderr"],
+        ],
+      );
       for (const entry of entries) {
         assert.deepEqual(entry.source, { type: "container", id: containerIdToString(id) });
         assert.equal(entry.service, id.service);
@@ -100,7 +114,10 @@ export const logCases: readonly ContractCase[] = [
       assert.deepEqual(await lines(t, id, { stderr: true }), ["err 1\n", "err 2\n"]);
       assert.deepEqual(await lines(t, id, { stdout: true, stderr: true }), ["out 1\n", "err 1\n", "out 2\n", "err 2\n"]);
       assert.deepEqual(await lines(t, id, { stdout: false, stderr: false }), ["out 1\n", "err 1\n", "out 2\n", "err 2\n"]);
-      assert.deepEqual((await chunks(t, id)).map((chunk) => chunk.stream), ["stdout", "stderr", "stdout", "stderr"]);
+      assert.deepEqual(
+        (await chunks(t, id)).map((chunk) => chunk.stream),
+        ["stdout", "stderr", "stdout", "stderr"],
+      );
     },
   },
   {
@@ -121,7 +138,10 @@ export const logCases: readonly ContractCase[] = [
       const { id } = await t.finish({ argv: spaced });
       for (const chunk of await chunks(t, id)) assert.equal(chunk.timestamp, undefined);
       const times = (await chunks(t, id, { timestamps: true })).map((chunk) => chunk.timestamp?.getTime() ?? 0);
-      assert.ok(times.every((time, index) => time > (times[index - 1] ?? 1)), JSON.stringify(times));
+      assert.ok(
+        times.every((time, index) => time > (times[index - 1] ?? 1)),
+        JSON.stringify(times),
+      );
     },
   },
   {
@@ -271,7 +291,10 @@ export const logCases: readonly ContractCase[] = [
       const all = await chunks(t, id);
       assert.ok(all.every((chunk) => chunk.bytes.length <= 16 * 1024));
       assert.ok(Buffer.concat(all.map((chunk) => chunk.bytes)).equals(Buffer.alloc(size, "x")));
-      assert.deepEqual((await t.runtime.getLogs(id)).map((entry) => entry.message.length), [size]);
+      assert.deepEqual(
+        (await t.runtime.getLogs(id)).map((entry) => entry.message.length),
+        [size],
+      );
     },
   },
   {
@@ -285,7 +308,10 @@ export const logCases: readonly ContractCase[] = [
         if (text !== `${++expected}\n`) assert.equal(text, `${expected}\n`);
       }
       assert.equal(expected, 100_000);
-      assert.deepEqual((await t.runtime.containerLogs(id, 2)).map((entry) => entry.message), ["99999", "100000"]);
+      assert.deepEqual(
+        (await t.runtime.containerLogs(id, 2)).map((entry) => entry.message),
+        ["99999", "100000"],
+      );
     },
   },
   {
@@ -315,7 +341,10 @@ export const logCases: readonly ContractCase[] = [
       const { id } = await t.finish({ tty: true, argv: program(step.isTerminal(), step.line("error", "stderr")) });
       const all = await chunks(t, id);
       assert.deepEqual(new Set(all.map((chunk) => chunk.stream)), new Set(["stdout"]));
-      assert.deepEqual((await t.runtime.getLogs(id)).map((entry) => entry.message), ["terminal", "error"]);
+      assert.deepEqual(
+        (await t.runtime.getLogs(id)).map((entry) => entry.message),
+        ["terminal", "error"],
+      );
     },
   },
   {

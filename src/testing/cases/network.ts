@@ -51,7 +51,10 @@ export const networkCases: readonly ContractCase[] = [
       assert.notEqual(first, second);
       const details = await t.runtime.inspectDetailed(ids[0] ?? t.newId());
       assert.equal(details.ipv4, first);
-      assert.deepEqual(details.networks.map(({ network, ipv4: address }) => [network, address]), [["bridge", first]]);
+      assert.deepEqual(
+        details.networks.map(({ network, ipv4: address }) => [network, address]),
+        [["bridge", first]],
+      );
       for (const id of ids) await t.runtime.stopContainer(id);
       for (const id of ids) assert.equal(await t.runtime.getContainerIp(id), undefined);
     },
@@ -67,7 +70,10 @@ export const networkCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.service({ networkMode: "none" });
       assert.equal(await t.runtime.getContainerIp(id), undefined);
-      assert.deepEqual((await t.runtime.inspectDetailed(id)).networks.map(({ network, ipv4: address }) => [network, address]), [["none", undefined]]);
+      assert.deepEqual(
+        (await t.runtime.inspectDetailed(id)).networks.map(({ network, ipv4: address }) => [network, address]),
+        [["none", undefined]],
+      );
     },
   },
   {
@@ -76,7 +82,10 @@ export const networkCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.service({ networkMode: "host" });
       assert.equal(await t.runtime.getContainerIp(id), "127.0.0.1");
-      assert.deepEqual((await t.runtime.inspectDetailed(id)).networks.map(({ network, ipv4: address }) => [network, address]), [["host", undefined]]);
+      assert.deepEqual(
+        (await t.runtime.inspectDetailed(id)).networks.map(({ network, ipv4: address }) => [network, address]),
+        [["host", undefined]],
+      );
     },
   },
   {
@@ -239,8 +248,13 @@ export const networkCases: readonly ContractCase[] = [
     name: "resolvers and extra hosts are in the files, host-gateway is the gateway",
     needs: ["kernel"],
     run: async (t) => {
-      const spec = { networkMode: "bridge", dns: ["192.0.2.53", "2001:db8::53"], extraHosts: ["box:192.0.2.7", "six:2001:db8::7", "host.example:host-gateway"] };
-      const script = "grep nameserver /etc/resolv.conf | head -2; grep -E '(box|six)$' /etc/hosts | tr -s '\\t' ' '; grep host.example /etc/hosts | tr '\\t' ' ' | cut -d' ' -f1; ip route | grep default | cut -d' ' -f3";
+      const spec = {
+        networkMode: "bridge",
+        dns: ["192.0.2.53", "2001:db8::53"],
+        extraHosts: ["box:192.0.2.7", "six:2001:db8::7", "host.example:host-gateway"],
+      };
+      const script =
+        "grep nameserver /etc/resolv.conf | head -2; grep -E '(box|six)$' /etc/hosts | tr -s '\\t' ' '; grep host.example /etc/hosts | tr '\\t' ' ' | cut -d' ' -f1; ip route | grep default | cut -d' ' -f3";
       const [first, second, box, six, gateway, route] = (await t.shell(script, spec)).split("\n");
       assert.deepEqual([first, second], ["nameserver 192.0.2.53", "nameserver 2001:db8::53"]);
       assert.deepEqual([box, six], ["192.0.2.7 box", "2001:db8::7 six"]);
@@ -251,7 +265,10 @@ export const networkCases: readonly ContractCase[] = [
     name: "/etc/hosts, /etc/hostname and /etc/resolv.conf can be written and name the container itself",
     needs: ["kernel"],
     run: async (t) => {
-      const said = await t.shell("echo '192.0.2.9 added' >> /etc/hosts && grep -c added /etc/hosts; grep -c localhost /etc/hosts; ping -c 1 -W 1 $(hostname) >/dev/null && echo self", { networkMode: "bridge" });
+      const said = await t.shell(
+        "echo '192.0.2.9 added' >> /etc/hosts && grep -c added /etc/hosts; grep -c localhost /etc/hosts; ping -c 1 -W 1 $(hostname) >/dev/null && echo self",
+        { networkMode: "bridge" },
+      );
       assert.match(said, /^1\n[12]\nself$/);
     },
   },

@@ -68,8 +68,18 @@ export const processFieldCases: readonly ContractCase[] = [
     name: "PATH, HOSTNAME, HOME and with a terminal TERM have defaults",
     needs: [],
     run: async (t) => {
-      const { stdout } = await t.finish({ argv: program(...["PATH", "HOSTNAME", "HOME", "TERM"].map(step.env)), hostname: "box", tty: true, networkMode: "bridge" });
-      assert.deepEqual(stdout.replaceAll("\r", "").trim().split("\n"), ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=box", "HOME=/root", "TERM=xterm"]);
+      const { stdout } = await t.finish({
+        argv: program(...["PATH", "HOSTNAME", "HOME", "TERM"].map(step.env)),
+        hostname: "box",
+        tty: true,
+        networkMode: "bridge",
+      });
+      assert.deepEqual(stdout.replaceAll("\r", "").trim().split("\n"), [
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOSTNAME=box",
+        "HOME=/root",
+        "TERM=xterm",
+      ]);
     },
   },
   {
@@ -83,7 +93,10 @@ export const processFieldCases: readonly ContractCase[] = [
     run: async (t) => {
       const names = (await t.shell("env")).split("\n").map((line) => line.split("=")[0]);
       const expected = ["DEMO", "HOME", "HOSTNAME", "OLDPWD", "PATH", "PWD", "SHLVL"];
-      assert.deepEqual(names.filter((name) => !expected.includes(name ?? "")), []);
+      assert.deepEqual(
+        names.filter((name) => !expected.includes(name ?? "")),
+        [],
+      );
     },
   },
   {

@@ -35,7 +35,10 @@ export const resourceFieldCases: readonly ContractCase[] = [
     run: async (t) => {
       const spec = { resources: { pidsLimit: 20 } };
       assert.equal(await cgroupFile(t, spec, "pids.max", "pids/pids.max"), "20");
-      const { code } = await t.finish({ ...spec, argv: programs.shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do sleep 5 & done; exit 0") });
+      const { code } = await t.finish({
+        ...spec,
+        argv: programs.shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do sleep 5 & done; exit 0"),
+      });
       assert.notEqual(code, 0);
     },
   },
@@ -80,7 +83,9 @@ export const resourceFieldCases: readonly ContractCase[] = [
     run: async (t) => {
       // Version 1 has no rule against naming the host's path.
       const version2 = "[ -e /sys/fs/cgroup/cgroup.controllers ]";
-      const seen = await t.shell(`${version2} && cut -d: -f3 /proc/self/cgroup || echo /; ls -d /sys/fs/cgroup/*/berth* 2>/dev/null | wc -l; mkdir /sys/fs/cgroup/x /sys/fs/cgroup/memory/x 2>/dev/null || echo refused`);
+      const seen = await t.shell(
+        `${version2} && cut -d: -f3 /proc/self/cgroup || echo /; ls -d /sys/fs/cgroup/*/berth* 2>/dev/null | wc -l; mkdir /sys/fs/cgroup/x /sys/fs/cgroup/memory/x 2>/dev/null || echo refused`,
+      );
       assert.equal(seen, "/\n0\nrefused");
     },
   },

@@ -77,14 +77,20 @@ export const securityFieldCases: readonly ContractCase[] = [
         assert.ok(mounts.split("\n").includes(mount), `${mount} in\n${mounts}`);
       }
       const size = "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2";
-      assert.equal(await t.shell(`stat -c %a /dev/shm; ${size}; echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c`), "1777\n65536\n4\n4");
+      assert.equal(
+        await t.shell(`stat -c %a /dev/shm; ${size}; echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c`),
+        "1777\n65536\n4\n4",
+      );
     },
   },
   {
     name: "no disk of the host is to be seen or opened",
     needs: ["kernel"],
     run: async (t) => {
-      assert.equal(await t.shell(`ls /dev | grep -cE '^(sd|vd|nvme|loop|mem$|kmsg$)' || true; mknod /tmp/mem c 1 1; ${fails("head -c 1 /tmp/mem")}`), "0\nrefused");
+      assert.equal(
+        await t.shell(`ls /dev | grep -cE '^(sd|vd|nvme|loop|mem$|kmsg$)' || true; mknod /tmp/mem c 1 1; ${fails("head -c 1 /tmp/mem")}`),
+        "0\nrefused",
+      );
     },
   },
   {
@@ -92,7 +98,10 @@ export const securityFieldCases: readonly ContractCase[] = [
     needs: ["kernel"],
     run: async (t) => {
       // /dev/full refuses every write, so the refusal of the cgroup is told by reading.
-      const devices = [{ path: "/dev/full", containerPath: "/dev/always-full" }, { path: "/dev/fuse", write: true }];
+      const devices = [
+        { path: "/dev/full", containerPath: "/dev/always-full" },
+        { path: "/dev/fuse", write: true },
+      ];
       assert.equal(await t.shell("head -c 3 /dev/always-full | wc -c; [ -c /dev/fuse ] && echo there", { devices }), "3\nthere");
       assert.equal(await t.shell("[ -e /dev/fuse ] || echo none"), "none");
     },

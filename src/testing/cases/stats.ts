@@ -93,7 +93,10 @@ export const statsCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.create();
       const samples = await Array.fromAsync(await t.runtime.statsStream(id));
-      assert.deepEqual(samples.map(({ cpuTotalNs, memUsedBytes, pidsCurrent }) => [cpuTotalNs, memUsedBytes, pidsCurrent]), [[0, 0, 0]]);
+      assert.deepEqual(
+        samples.map(({ cpuTotalNs, memUsedBytes, pidsCurrent }) => [cpuTotalNs, memUsedBytes, pidsCurrent]),
+        [[0, 0, 0]],
+      );
     },
   },
   {

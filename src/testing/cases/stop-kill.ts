@@ -85,11 +85,13 @@ export const stopKillCases: readonly ContractCase[] = [
       assert.equal(await stateAfterStop(t, id), 137);
     },
   },
-  ...([
-    ["the spec's stop signal", { stopSignal: "SIGUSR2" }, "USR2", undefined],
-    ["a stop signal given by number", { stopSignal: "10" }, "USR1", undefined],
-    ["the call's stop signal before the spec's", { stopSignal: "SIGUSR2" }, "HUP", "SIGHUP"],
-  ] as const).map(
+  ...(
+    [
+      ["the spec's stop signal", { stopSignal: "SIGUSR2" }, "USR2", undefined],
+      ["a stop signal given by number", { stopSignal: "10" }, "USR1", undefined],
+      ["the call's stop signal before the spec's", { stopSignal: "SIGUSR2" }, "HUP", "SIGHUP"],
+    ] as const
+  ).map(
     ([what, spec, trapped, option]): ContractCase => ({
       name: `stop sends ${what}`,
       needs: [],

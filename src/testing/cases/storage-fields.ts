@@ -121,7 +121,8 @@ export const storageFieldCases: readonly ContractCase[] = [
     needs: ["kernel"],
     run: async (t) => {
       const storage = [{ type: "tmpfs" as const, target: "/t", size: "1Mi", mode: 0o750 }];
-      const script = "ls /t | wc -l; stat -c %a /t; df -k /t | tail -1 | tr -s ' ' | cut -d' ' -f2; grep ' /t ' /proc/mounts | grep -c nosuid,nodev; touch /t/x";
+      const script =
+        "ls /t | wc -l; stat -c %a /t; df -k /t | tail -1 | tr -s ' ' | cut -d' ' -f2; grep ' /t ' /proc/mounts | grep -c nosuid,nodev; touch /t/x";
       const { id } = await t.finish({ argv: programs.shell(script), storage });
       await t.runtime.startContainer(id);
       await t.runtime.waitContainer(id);
@@ -168,7 +169,10 @@ export const storageFieldCases: readonly ContractCase[] = [
     name: "a read-only root refuses writes, volumes and tmpfs take them",
     needs: [],
     run: async (t) => {
-      const storage = [{ type: "tmpfs" as const, target: "/t" }, { type: "named" as const, name: t.newId().service, target: "/v" }];
+      const storage = [
+        { type: "tmpfs" as const, target: "/t" },
+        { type: "named" as const, name: t.newId().service, target: "/v" },
+      ];
       const spec = { readOnlyRootFs: true, storage };
       assert.equal((await t.finish({ ...spec, argv: programs.append("/file", "x") })).code, 1);
       assert.equal((await t.finish({ ...spec, argv: programs.append("/t/file", "x") })).code, 0);

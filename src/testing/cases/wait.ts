@@ -119,7 +119,11 @@ export const waitCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.service({ onTerm: 1 });
       const { signal, reason, abort } = aborter();
-      const freed = [t.runtime.waitContainer(id, { signal }), t.runtime.waitOutcome(id, { signal }), t.runtime.waitOutcomeWithCondition(id, "removed", { signal })];
+      const freed = [
+        t.runtime.waitContainer(id, { signal }),
+        t.runtime.waitOutcome(id, { signal }),
+        t.runtime.waitOutcomeWithCondition(id, "removed", { signal }),
+      ];
       const staying = t.runtime.waitContainer(id);
       abort();
       for (const waiting of freed) await rejectsBecause(reason, waiting);
