@@ -7,6 +7,7 @@ import type { Reference } from "../spec/reference.ts";
 import { GrowthNotice } from "./growing-file.ts";
 import { type Lease, Leases, type SharedWork } from "./leases.ts";
 import type { Limiter } from "./limiter.ts";
+import { isDiskFull } from "./disk-full.ts";
 import { layerStatus, StatusBoard } from "./pull-progress.ts";
 
 /** Where a blob comes from. */
@@ -89,6 +90,10 @@ export class BlobDownloads {
       to.noteResumed(ingest.written > 0);
       await this.#receive(ingest, blob, source, to);
       return true;
+    } catch (error) {
+      // What is kept for the next attempt must not be what fills the disk.
+      if (isDiskFull(error)) await ingest.restart();
+      throw error;
     } finally {
       await ingest.close();
     }

@@ -1,6 +1,7 @@
 import type { Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { malformed } from "./tar-header.ts";
+import { isZstd, zstdFrames } from "./zstd-frames.ts";
 
 /** The defaults of 16 KiB halve the speed. */
 const chunkSize = 256 * 1024;
@@ -16,24 +17,26 @@ export async function* decompressed(source: AsyncIterable<Buffer>): AsyncGenerat
   try {
     const first = await iterator.next();
     if (first.done === true) return;
-    const decoder = decoderFor(first.value);
-    if (decoder !== undefined) yield* through(decoder, first.value, iterator);
-    else for (let next: IteratorResult<Buffer> = first; next.done !== true; next = await iterator.next()) yield next.value;
+    const whole = startingWith(first.value, iterator);
+    const options: object = { chunkSize, readableHighWaterMark };
+    if (isGzip(first.value)) yield* through(createGunzip(options), whole);
+    else if (isZstd(first.value)) yield* through(createZstdDecompress(options), zstdFrames(whole));
+    else yield* whole;
   } finally {
     await iterator.return?.();
   }
 }
 
-function decoderFor(start: Buffer): Transform | undefined {
-  if (start[0] === 0x1f && start[1] === 0x8b) return createGunzip({ chunkSize, readableHighWaterMark } as object);
-  const magic = start.length >= 4 ? start.readUInt32LE(0) : 0;
-  // Zstandard frames, and the skippable ones some tools put first.
-  if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return createZstdDecompress({ chunkSize, readableHighWaterMark } as object);
-  return undefined;
+function isGzip(start: Buffer): boolean {
+  return start[0] === 0x1f && start[1] === 0x8b;
 }
 
-async function* through(decoder: Transform, first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, void> {
-  const feeding = feed(decoder, first, rest);
+async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, void> {
+  for (let next: IteratorResult<Buffer> = { value: first, done: false }; next.done !== true; next = await rest.next()) yield next.value;
+}
+
+async function* through(decoder: Transform, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  const feeding = feed(decoder, source);
   feeding.catch((error: Error) => decoder.destroy(error));
   try {
     for await (const chunk of decoder) {
@@ -51,10 +54,16 @@ async function* through(decoder: Transform, first: Buffer, rest: AsyncIterator<B
 }
 
 /** Each chunk is handed over only when the one before it was used up, which lets the source keep a single buffer. */
-async function feed(decoder: Transform, first: Buffer, rest: AsyncIterator<Buffer>): Promise<void> {
-  for (let next: IteratorResult<Buffer> = { value: first, done: false }; next.done !== true; next = await rest.next()) {
-    const { value } = next;
-    await new Promise<void>((resolve, reject) => decoder.write(value, (error) => (error ? reject(error) : resolve())));
+async function feed(decoder: Transform, source: AsyncIterable<Buffer>): Promise<void> {
+  // A decoder that is destroyed while its output waits to be read never calls back.
+  let onClosed = (_error: Error): void => {};
+  decoder.once("close", () => onClosed(new Error("the decompression ended early")));
+  for await (const chunk of source) {
+    await new Promise<void>((resolve, reject) => {
+      onClosed = reject;
+      if (decoder.destroyed) reject(new Error("the decompression ended early"));
+      else decoder.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
   }
   decoder.end();
 }

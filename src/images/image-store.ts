@@ -14,6 +14,7 @@ import { canonicalReference, parseReference, type Reference, repositoryName } fr
 import type { PullPolicy } from "../spec/service-spec.ts";
 import type { Database } from "../state/database.ts";
 import { BlobDownloads } from "./blob-downloads.ts";
+import { isDiskFull } from "./disk-full.ts";
 import { type Image, ImageRecords, type NameRecord } from "./image-records.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { Leases, type SharedWork } from "./leases.ts";
@@ -21,15 +22,11 @@ import { Limiter } from "./limiter.ts";
 import { type PullParts, pullImage, sayResult } from "./pull-image.ts";
 import { type OnPullStatus, StatusBoard } from "./pull-progress.ts";
 import { chainIds, SnapshotStore } from "./snapshot-store.ts";
-import { isDiskFull } from "./unpack.ts";
 import { UnpackPool } from "./unpack-pool.ts";
-
-export { type Image, imagesSchema } from "./image-records.ts";
-export type { PullStatus } from "./pull-progress.ts";
 
 export interface ImageStoreOptions {
   readonly root: string;
-  /** Opened with {@link imagesSchema} among its schemas. */
+  /** Opened with `imagesSchema` among its schemas. */
   readonly db: Database;
   readonly registry: RegistryClient;
   /** Credentials for a registry host when the caller brings none. */
@@ -51,12 +48,6 @@ export interface PullImageOptions {
 
 export function openImageStore(o: ImageStoreOptions): ImageStore {
   return new ImageStore(o);
-}
-
-/** `not_found`, for a name no local image has. */
-export function imageNotFound(name: string): BerthError {
-  const reason = `no such image: ${name}; pull it first`;
-  return new BerthError("not_found", reason, { image: name, reason });
 }
 
 interface Pull {

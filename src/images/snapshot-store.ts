@@ -73,12 +73,9 @@ export class SnapshotStore {
 
   /** Removes what dead processes left: half-unpacked layers, layers without a record, locks nobody holds. */
   async recover(): Promise<void> {
-    const unrecorded = new Set<string>();
-    for (const name of readdirSync(this.root)) {
-      const hex = /^([0-9a-f]{64})(?:\.tmp|\.lock)?$/.exec(name)?.[1];
-      if (hex !== undefined && (name !== hex || !this.#records.has(`sha256:${hex}` as Digest))) unrecorded.add(hex);
-    }
-    for (const hex of unrecorded) await this.#recoverOne(hex);
+    // Whatever is unfinished has its lock file beside it: that is made first and removed last.
+    const locks = readdirSync(this.root).filter((name) => name.endsWith(".lock"));
+    for (const name of locks) await this.#recoverOne(name.slice(0, -".lock".length));
   }
 
   async #recoverOne(hex: string): Promise<void> {
@@ -130,12 +127,14 @@ export class PendingSnapshot {
     this.#isRecorded = true;
   }
 
-  /** Frees the lock, and removes what was not kept. */
+  /** Frees the lock, and removes what was not kept; what cannot be removed is left to {@link SnapshotStore.recover}. */
   async close(): Promise<void> {
     try {
       if (!this.#isRecorded) await this.#removeTree(this.#isPublished ? this.#base : `${this.#base}.tmp`);
-    } finally {
       this.#lock.releaseAndDelete();
+    } catch {
+      // With its lock file still there, the next one to open the store finds it.
+      this.#lock.release();
     }
   }
 }

@@ -114,6 +114,12 @@ describe("unpacking a layer", () => {
     assert.equal(unpacked?.diffId, sha256(tar));
   });
 
+  test("a refused entry in the middle of much data ends it", async () => {
+    const noise = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * i) % 253));
+    const tar = writeTar([{ name: "a", data: noise }, { name: "../x" }, { name: "b", data: noise }, { name: "c", data: noise }]);
+    for (const compress of [gzipSync, zstdCompressSync]) await assert.rejects(unpackBytes(compress(tar)), { code: "pull_failed", message: /leads out/ });
+  });
+
   test("an empty layer", async () => {
     assert.deepEqual(tree((await unpackTar([])).fs), []);
   });

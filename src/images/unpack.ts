@@ -4,6 +4,7 @@ import { errnoCode } from "../internal/libc.ts";
 import type { Digest } from "../spec/digest.ts";
 import { toDisplay } from "./byte-string.ts";
 import { decompressed } from "./decompress.ts";
+import { isDiskFull } from "./disk-full.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { TarReader } from "./tar-reader.ts";
 
@@ -45,9 +46,4 @@ function unpackError(error: unknown, entry: string): unknown {
   if (isDiskFull(error))
     return new BerthError("pull_failed", `no space left on the disk while unpacking${where}; free some space and pull again`, { cause: error });
   return new BerthError("pull_failed", `cannot unpack the layer${where}: ${messageOf(error)}`, { cause: error });
-}
-
-export function isDiskFull(error: unknown): boolean {
-  const code = errnoCode(error);
-  return code === "ENOSPC" || code === "EDQUOT";
 }

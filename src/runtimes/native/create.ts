@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { BerthError, isBerthError, messageOf } from "../../errors.ts";
-import type { Image } from "../../images/image-store.ts";
+import type { Image } from "../../images/image-records.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { performMount } from "../../internal/mount.ts";
 import { resolveArgv } from "../../oci/process.ts";
