@@ -33,7 +33,9 @@ async function call(target: Target, body: unknown): Promise<unknown> {
 function send(target: Target, payload: string | undefined): Promise<IncomingMessage> {
   const headers = payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) };
   return new Promise((resolve, reject) => {
-    request({ ...target, headers }, resolve).once("error", reject).end(payload);
+    request({ ...target, headers }, resolve)
+      .once("error", reject)
+      .end(payload);
   });
 }
 

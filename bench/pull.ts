@@ -14,7 +14,9 @@ export async function berthPull(dir: string, image: string): Promise<readonly nu
   const disk = freshDisk(join(dir, "pull-berth"));
   const runDir = join(dir, "pull-berth-run");
   try {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "pull-child.mjs"), join(disk.path, "root"), runDir, image], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [join(import.meta.dirname, "pull-child.mjs"), join(disk.path, "root"), runDir, image], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const peak = watchPeak(child.pid ?? 0);
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));

@@ -18,7 +18,21 @@ export function targetMet(result: Result): boolean {
 
 export function resultTable(results: readonly Result[]): string {
   const head = ["name", "berth", "peer", "ratio", "target", ""];
-  const body = results.map((r) => [r.name, `${r.berth} ${r.unit}`, `${r.peer} ${r.unit} ${r.peerName}`, String(r.ratio), targetText(r.name), targetMet(r) ? "ok" : "MISSED"]);
+  const body = results.map((r) => [
+    r.name,
+    `${r.berth} ${r.unit}`,
+    `${r.peer} ${r.unit} ${r.peerName}`,
+    String(r.ratio),
+    targetText(r.name),
+    targetMet(r) ? "ok" : "MISSED",
+  ]);
   const widths = head.map((_, column) => Math.max(...[head, ...body].map((line) => line[column]?.length ?? 0)));
-  return [head, ...body].map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return [head, ...body]
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

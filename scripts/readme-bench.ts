@@ -32,7 +32,9 @@ function figure(value: number, unit: string): string {
 }
 
 const { date, cpu, cores, memoryGb, kernel, versions } = machine;
-const versionText = Object.entries(versions).map(([program, version]) => `${program} ${version}`).join(", ");
+const versionText = Object.entries(versions)
+  .map(([program, version]) => `${program} ${version}`)
+  .join(", ");
 const table = [
   "| work | Berth | peer | ratio | goal |",
   "|---|---|---|---|---|",
@@ -43,4 +45,7 @@ const table = [
 
 const readme = join(root, "README.md");
 const page = readFileSync(readme, "utf8");
-writeFileSync(readme, page.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, () => `<!-- bench -->\n${table}\n<!-- /bench -->`));
+writeFileSync(
+  readme,
+  page.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, () => `<!-- bench -->\n${table}\n<!-- /bench -->`),
+);

@@ -95,7 +95,10 @@ function isForbiddenFile(found: Import): boolean {
 }
 
 function isForbiddenPackage({ file, specifier }: Import): boolean {
-  const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const name = specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
   if (isTest(file) && packagesInTests.includes(name)) return false;
   return !packages[name]?.includes(roomOf(file));
 }
@@ -109,7 +112,10 @@ describe("architecture", () => {
 
   test("every room has a line in the table", () => {
     const rooms = new Set(sources.map(roomOf));
-    assert.deepEqual([...rooms].filter((room) => !(room in allowed)), []);
+    assert.deepEqual(
+      [...rooms].filter((room) => !(room in allowed)),
+      [],
+    );
   });
 
   test("rooms import only rooms they may", () => {
@@ -119,7 +125,10 @@ describe("architecture", () => {
 
   test("the table has no cycle", () => {
     const reaches = (from: string, to: string): boolean => (allowed[from] ?? []).some((next) => next === to || reaches(next, to));
-    assert.deepEqual(Object.keys(allowed).filter((room) => reaches(room, room)), []);
+    assert.deepEqual(
+      Object.keys(allowed).filter((room) => reaches(room, room)),
+      [],
+    );
   });
 
   test("packages are loaded only where they belong", () => {

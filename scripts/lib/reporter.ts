@@ -93,6 +93,8 @@ function totalsOf(outcomes: readonly Outcome[]): Totals {
 
 function slowest(outcomes: readonly Outcome[]): string {
   const sorted = outcomes.toSorted((a, b) => b.durationMs - a.durationMs).slice(0, slowestShown);
-  const lines = sorted.filter(({ durationMs }) => durationMs >= 1000).map(({ durationMs, name }) => `  ${styleText("dim", `${(durationMs / 1000).toFixed(1)} s  ${name}`)}\n`);
+  const lines = sorted
+    .filter(({ durationMs }) => durationMs >= 1000)
+    .map(({ durationMs, name }) => `  ${styleText("dim", `${(durationMs / 1000).toFixed(1)} s  ${name}`)}\n`);
   return lines.join("");
 }

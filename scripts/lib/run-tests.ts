@@ -11,7 +11,10 @@ const root = join(import.meta.dirname, "..", "..");
 const words = process.argv.slice(2);
 const wanted = ({ name }: { readonly name: string }) => words.length === 0 || words.some((word) => name.includes(word));
 
-const parts = [...checks.map((check) => ({ name: check.name, run: () => runCheck(check) })), ...groups.map((group) => ({ name: group.name, run: () => runGroup(group) }))];
+const parts = [
+  ...checks.map((check) => ({ name: check.name, run: () => runCheck(check) })),
+  ...groups.map((group) => ({ name: group.name, run: () => runGroup(group) })),
+];
 const chosen = parts.filter(wanted);
 if (chosen.length === 0) {
   process.stderr.write(`nothing is called ${words.join(" or ")}; there are: ${parts.map(({ name }) => name).join(", ")}\n`);
@@ -36,7 +39,9 @@ function runCheck({ command }: Check): Totals {
 }
 
 function runGroup(group: TestGroup): Totals {
-  const files = globSync([...group.files], { cwd: root }).filter((file) => !group.not?.includes(file)).sort();
+  const files = globSync([...group.files], { cwd: root })
+    .filter((file) => !group.not?.includes(file))
+    .sort();
   if (files.length === 0) return failure(`no file matches ${group.files.join(" ")}`);
   if (group.needsRoot && process.getuid?.() !== 0) return failure(`"${group.name}" needs root: run sudo ./scripts/test`);
   const scratch = mkdtempSync(join(tmpdir(), "berth-test-"));
@@ -48,12 +53,19 @@ function runGroup(group: TestGroup): Totals {
 }
 
 function runFiles(files: readonly string[], atOnce: number, totalsFile: string): Totals {
-  const args = ["--test", `--test-concurrency=${atOnce}`, `--test-reporter=${join(import.meta.dirname, "reporter.ts")}`, "--test-reporter-destination=stdout", ...files];
+  const args = [
+    "--test",
+    `--test-concurrency=${atOnce}`,
+    `--test-reporter=${join(import.meta.dirname, "reporter.ts")}`,
+    "--test-reporter-destination=stdout",
+    ...files,
+  ];
   const done = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, BERTH_TEST_TOTALS: totalsFile } });
   const totals = readTotals(totalsFile);
   if (totals === undefined) return failure(`the test run ended early (${done.signal ?? `exit code ${done.status}`})`);
   if (totals.passed + totals.failed + totals.skipped === 0) return failure("no test ran");
-  if (done.status !== 0 && totals.failed === 0) return { ...totals, failed: failure(`the test run ended with ${done.signal ?? `exit code ${done.status}`}`).failed };
+  if (done.status !== 0 && totals.failed === 0)
+    return { ...totals, failed: failure(`the test run ended with ${done.signal ?? `exit code ${done.status}`}`).failed };
   return totals;
 }
 

@@ -21,7 +21,9 @@ async function main(file: string): Promise<number> {
   const registry = await startRegistry();
   undo.defer(() => registry.close());
   const image = await pushWelcomeImage(registry.host, "alpine");
-  const code = readFileSync(file, "utf8").replaceAll(/\balpine\b/g, image).replaceAll("openRuntime()", `openRuntime(${JSON.stringify(places(dir))})`);
+  const code = readFileSync(file, "utf8")
+    .replaceAll(/\balpine\b/g, image)
+    .replaceAll("openRuntime()", `openRuntime(${JSON.stringify(places(dir))})`);
   return file.endsWith(".sh") ? runShell(dir, code) : runProgram(dir, code);
 }
 
