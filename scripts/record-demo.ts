@@ -26,7 +26,7 @@ async function main(): Promise<number> {
   undo.defer(() => registry.close());
   await pushWelcomeImage(registry.host, "demo");
   const tmux = terminal(dir);
-  undo.defer(() => tmux("kill-server"));
+  undo.defer(() => void tmux("kill-server"));
   for (const command of session(registry.host)) await type(tmux, command);
   const screen = tmux("capture-pane", "-e", "-p", "-t", "demo");
   // The port is another one each time; the picture shows the same one, as long as it is, so that columns stay in line.
