@@ -47,10 +47,14 @@ export async function runInForeground(context: CliContext, runtime: Runtime, o: 
   exit.catch(() => {});
   const output = pumpOutput(handle.output, host);
   output.catch(() => {});
+  const isRaw = o.tty && o.stdin && host.stdin.isTTY === true;
+  const raw = isRaw ? await rawMode(host.stdin) : undefined;
   try {
+    using _size = o.tty ? followSize(host.stdout, (rows, cols) => handle.resize(rows, cols)) : undefined;
     if (o.start) await runtime.startContainer(o.id, { signal: context.interruption().signal });
-    return await stay(context, runtime, o, { handle, exit, output });
+    return await stay(context, runtime, { ...o, isRaw, giveBack: () => raw?.[Symbol.dispose]() }, { handle, exit, output });
   } finally {
+    raw?.[Symbol.dispose]();
     stopWaiting.abort();
   }
 }
@@ -63,20 +67,24 @@ async function attach(runtime: Runtime, o: ForegroundOptions, signal: AbortSigna
   return attachContainer.call(runtime.extras, o.id, { stdin: o.stdin, signal });
 }
 
+interface StayOptions extends ForegroundOptions {
+  /** Our terminal is in raw mode: its keys are bytes, and detach keys count. */
+  readonly isRaw: boolean;
+  /** Takes our terminal out of raw mode; must come before stdin is closed. */
+  giveBack(): void;
+}
+
 interface Connection {
   readonly handle: AttachHandle;
   readonly exit: Promise<WaitOutcome>;
   readonly output: Promise<void>;
 }
 
-async function stay(context: CliContext, runtime: Runtime, o: ForegroundOptions, connection: Connection): Promise<ForegroundEnd> {
+async function stay(context: CliContext, runtime: Runtime, o: StayOptions, connection: Connection): Promise<ForegroundEnd> {
   const { host } = context;
-  const isRaw = o.tty && o.stdin && host.stdin.isTTY === true;
-  using signals = forwardSignals(host, runtime, o, isRaw);
+  using signals = forwardSignals(host, runtime, o);
   context.endInterruption();
-  using _size = o.tty ? followSize(host.stdout, (rows, cols) => connection.handle.resize(rows, cols)) : undefined;
-  const raw = isRaw ? rawMode(host.stdin) : undefined;
-  const stdin = o.stdin ? copyStdin(host.stdin, connection.handle, isRaw ? o.detachKeys : new Uint8Array()) : undefined;
+  const stdin = o.stdin ? copyStdin(host.stdin, connection.handle, o.isRaw ? o.detachKeys : new Uint8Array()) : undefined;
   try {
     return await Promise.race([
       ended(connection),
@@ -85,7 +93,7 @@ async function stay(context: CliContext, runtime: Runtime, o: ForegroundOptions,
       ...(stdin ? [detachment(stdin.done)] : []),
     ]);
   } finally {
-    raw?.[Symbol.dispose]();
+    o.giveBack();
     stdin?.stop();
   }
 }
@@ -133,12 +141,12 @@ const insistence = 3;
  * Passes our signals on to the container's main process. Its end is its own decision; but who sends SIGINT or SIGTERM three
  * times wants out and gets out, and so does a terminal that hangs up: both leave the container running.
  */
-function forwardSignals(host: CliHost, runtime: Runtime, o: ForegroundOptions, isRaw: boolean): Disposable & { readonly left: Promise<ForegroundEnd> } {
+function forwardSignals(host: CliHost, runtime: Runtime, o: StayOptions): Disposable & { readonly left: Promise<ForegroundEnd> } {
   const left = Promise.withResolvers<ForegroundEnd>();
   let insisted = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     const leave = (): void => left.resolve({ kind: "left", exitCode: 128 + signalNumber(signal) });
-    if (!o.forwardSignals || (isRaw && signal === "SIGHUP")) return leave();
+    if (!o.forwardSignals || (o.isRaw && signal === "SIGHUP")) return leave();
     if ((signal === "SIGINT" || signal === "SIGTERM") && ++insisted === insistence) {
       host.stderr.write(`berth: got ${insistence} signals; leaving ${o.name} running, "berth kill ${o.name}" ends it\n`);
       return leave();

@@ -3,7 +3,7 @@ import type { OpenOptions } from "../open-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** stdin: a terminal when `isTTY`. */
-export type CliInput = Readable & { readonly isTTY?: boolean | undefined; setRawMode?(raw: boolean): unknown };
+export type CliInput = Readable & { readonly isTTY?: boolean | undefined; readonly fd?: number | undefined; setRawMode?(raw: boolean): unknown };
 
 /** stdout or stderr; a terminal has a size and emits `resize`. */
 export type CliOutput = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined; readonly rows?: number | undefined };

@@ -69,7 +69,7 @@ export function execCommand(context: CliContext): Command {
 async function converse(host: CliHost, handle: ExecHandle, options: ExecFlags): Promise<number> {
   const isRaw = options.tty === true && options.interactive === true;
   using _size = options.tty ? followSize(host.stdout, (rows, cols) => handle.resize(rows, cols)) : undefined;
-  const raw = isRaw ? rawMode(host.stdin) : undefined;
+  const raw = isRaw ? await rawMode(host.stdin) : undefined;
   const stdin = options.interactive ? pumpStdin(host.stdin, stdinOf(handle), isRaw ? parseDetachKeys(options.detachKeys) : new Uint8Array()) : undefined;
   const output = pumpOutput(handle.output ?? bytesOf(handle), host);
   try {
