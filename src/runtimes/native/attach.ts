@@ -1,5 +1,5 @@
 /** Attach to the main process through conmon: a SOCK_SEQPACKET socket for data, a FIFO for the window size. */
-import { appendFile } from "node:fs/promises";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { SeqpacketSocket } from "node-unix-socket";
 import { BerthError } from "../../errors.ts";
 import type { AttachHandle, AttachOptions } from "../../runtime/types.ts";
@@ -39,7 +39,7 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
       if (isOpen && o.stdin === true) socket?.end();
     },
     resize: (rows, cols) => {
-      if (rows > 0 && cols > 0) void appendFile(paths.controlFifo, `1 ${rows} ${cols}\n`).catch(() => {});
+      if (rows > 0 && cols > 0) tellMonitor(paths.controlFifo, `1 ${rows} ${cols}\n`);
     },
     close,
     [Symbol.dispose]: close,
@@ -54,6 +54,17 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
     for (const event of ["end", "close", "error"] as const) socket.on(event, close);
   };
   return { handle, connect };
+}
+
+/** A FIFO without a reader would block its writer for ever: when conmon is gone there is nobody to tell. */
+function tellMonitor(fifo: string, message: string): void {
+  try {
+    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(fd, message);
+    closeSync(fd);
+  } catch {
+    // The container ended, or has not begun.
+  }
 }
 
 function connected(socket: SeqpacketSocket, path: string, name: string): Promise<void> {

@@ -76,7 +76,7 @@ function startWithPipes(request: ExecRequest, args: readonly string[], files: Ex
     end: () => stdin?.end(),
     hangUp: () => stdin?.destroy(),
   });
-  return { stream, output, resize: () => {}, kill: () => killGroup(child, files), exit: afterOutput(ended, output) };
+  return { stream, output, resize: () => {}, kill: () => void killGroup(child, files), exit: afterOutput(ended, output) };
 }
 
 /** A child that went to the background may hold the pipes: it is cut off 10 s after the exit (contract method 9). */
@@ -133,7 +133,7 @@ function startWithTerminal(request: ExecRequest, args: readonly string[], files:
       size = [rows, cols];
       applySize();
     },
-    kill: () => killGroup(child, files),
+    kill: () => void killGroup(child, files),
     exit: afterOutput(ended, output),
   };
 }
@@ -183,9 +183,20 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** The OCI runtime leads one group, the exec'd process is in another, which need not carry its pid. */
-function killGroup(child: ChildProcess, files: ExecFiles): void {
-  const pid = pidFrom(files.pid);
+/** How long an exec that is being aborted may take to name its process. */
+const pidPatienceMs = 2_000;
+
+/**
+ * Kills the exec'd process with its group, which need not carry its pid, and then the OCI runtime's. A process that has no
+ * pid yet is waited for: killing its starter first would let it get away.
+ */
+async function killGroup(child: ChildProcess, files: ExecFiles): Promise<void> {
+  const deadline = Date.now() + pidPatienceMs;
+  let pid = pidFrom(files.pid);
+  while (pid === undefined && child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    pid = pidFrom(files.pid);
+  }
   const group = pid === undefined ? undefined : processGroup(pid);
   for (const target of [group === undefined ? undefined : -group, pid, child.pid === undefined ? undefined : -child.pid]) {
     if (target === undefined) continue;

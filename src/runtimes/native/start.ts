@@ -163,7 +163,8 @@ async function undo(ctx: NativeContext, record: ContainerRecord, paths: Containe
 
 /** A9: the failed start is remembered with Docker's code; a later start is allowed. */
 function recordFailure(ctx: NativeContext, record: ContainerRecord, cause: unknown): BerthError {
-  const text = isBerthError(cause) ? (cause.fields.reason ?? cause.message) : messageOf(cause);
+  const isOurs = isBerthError(cause) && cause.fields.id === record.key && cause.message.startsWith("cannot start container");
+  const text = isOurs ? (cause.fields.reason ?? cause.message) : messageOf(cause);
   const [program = ""] = record.facts.command;
   // crun says "open executable: Permission denied" and leaves the name out.
   const reason = /executable/.test(text) && !text.includes(program) ? `${program}: ${text}` : text;
