@@ -89,7 +89,12 @@ async function checkLibc(): Promise<CheckResult> {
     await import("../internal/libc.ts");
     return { name: "system calls", status: "ok", message: "koffi is loaded" };
   } catch (error) {
-    return { name: "system calls", status: "fail", message: `koffi cannot be loaded: ${messageOf(error)}`, remedy: "npm ci (its binary fits this platform only when it was installed on it)" };
+    return {
+      name: "system calls",
+      status: "fail",
+      message: `koffi cannot be loaded: ${messageOf(error)}`,
+      remedy: "npm ci (its binary fits this platform only when it was installed on it)",
+    };
   }
 }
 
@@ -136,7 +141,10 @@ async function checkCgroups(): Promise<CheckResult> {
     name: "cgroups",
     status: "warn",
     message: `${message}; limits of ${missing.join(", ")} cannot be set`,
-    remedy: cgroup === 2 ? `echo "${missing.map((name) => `+${name}`).join(" ")}" > /sys/fs/cgroup/cgroup.subtree_control` : "boot with cgroup_enable=memory swapaccount=1",
+    remedy:
+      cgroup === 2
+        ? `echo "${missing.map((name) => `+${name}`).join(" ")}" > /sys/fs/cgroup/cgroup.subtree_control`
+        : "boot with cgroup_enable=memory swapaccount=1",
   };
 }
 
@@ -205,7 +213,12 @@ async function checkForwarding(): Promise<readonly CheckResult[]> {
   const forwards = readText("/proc/sys/net/ipv4/ip_forward").trim() === "1";
   const on: CheckResult = forwards
     ? { name: "forwarding", status: "ok", message: "net.ipv4.ip_forward is on" }
-    : { name: "forwarding", status: "warn", message: "net.ipv4.ip_forward is off; it is turned on with the first bridge", remedy: "sysctl -w net.ipv4.ip_forward=1" };
+    : {
+        name: "forwarding",
+        status: "warn",
+        message: "net.ipv4.ip_forward is off; it is turned on with the first bridge",
+        remedy: "sysctl -w net.ipv4.ip_forward=1",
+      };
   const { forwardingProblems } = await import("../network/forwarding.ts");
   const problems = await forwardingProblems(["berth0"]);
   return [on, ...problems.map(({ problem, remedy }): CheckResult => ({ name: "firewall", status: "warn", message: problem, remedy }))];

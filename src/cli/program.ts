@@ -68,20 +68,11 @@ export async function buildProgram(context: CliContext, selected: string | undef
   return program;
 }
 
-async function commandOf(
-  entry: CommandEntry,
-  context: CliContext,
-  program: Command,
-  selected: string | undefined | { readonly all: true },
-): Promise<Command> {
+async function commandOf(entry: CommandEntry, context: CliContext, program: Command, selected: string | undefined | { readonly all: true }): Promise<Command> {
   const wanted = typeof selected === "object" || selected === entry.name || selected === "help";
   if (!wanted) return new Command(entry.name).summary(entry.summary).allowUnknownOption();
   const command = (await entry.load())(context);
-  return command
-    .copyInheritedSettings(program)
-    .summary(entry.summary)
-    .description(`${entry.summary}.`)
-    .showHelpAfterError(`See "berth ${entry.name} --help".`);
+  return command.copyInheritedSettings(program).summary(entry.summary).description(`${entry.summary}.`).showHelpAfterError(`See "berth ${entry.name} --help".`);
 }
 
 export function globalOptions(): readonly Option[] {

@@ -37,7 +37,10 @@ describe("a container reference", () => {
   });
 
   test("that fits several ids is refused", () => {
-    assert.throws(() => findContainer(all, "abcdef"), (error) => isBerthError(error, "invalid_spec"));
+    assert.throws(
+      () => findContainer(all, "abcdef"),
+      (error) => isBerthError(error, "invalid_spec"),
+    );
   });
 
   test("that fits nothing is not_found, as is a foreign container", async () => {

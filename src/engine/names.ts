@@ -7,10 +7,7 @@ export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 export function checkName(name: string): string {
   const bare = name.trim().replace(/^\//, "");
   if (!namePattern.test(bare)) {
-    throw new BerthError(
-      "invalid_spec",
-      `invalid container name ${JSON.stringify(name)}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, at least 2 characters`,
-    );
+    throw new BerthError("invalid_spec", `invalid container name ${JSON.stringify(name)}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, at least 2 characters`);
   }
   return bare;
 }

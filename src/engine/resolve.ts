@@ -11,11 +11,7 @@ export type ManagedContainer = RuntimeContainerSummary & { readonly containerId:
  * string form. Any unique prefix is accepted, as the docker command does; a name wins over a prefix shorter than 12 digits.
  * Throws `not_found` when nothing fits, `invalid_spec` when a prefix fits several.
  */
-export async function resolveContainer(
-  runtime: Pick<ObserveFacet, "listContainers">,
-  ref: string,
-  o?: CallOptions,
-): Promise<ManagedContainer> {
+export async function resolveContainer(runtime: Pick<ObserveFacet, "listContainers">, ref: string, o?: CallOptions): Promise<ManagedContainer> {
   return findContainer(await runtime.listContainers(o), ref);
 }
 

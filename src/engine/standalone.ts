@@ -29,12 +29,7 @@ export async function createStandalone(
   }
 }
 
-async function createAs(
-  runtime: Pick<LifecycleFacet, "createContainer">,
-  name: string,
-  spec: ServiceSpec,
-  o: CallOptions,
-): Promise<ContainerId> {
+async function createAs(runtime: Pick<LifecycleFacet, "createContainer">, name: string, spec: ServiceSpec, o: CallOptions): Promise<ContainerId> {
   const id = standaloneId(name);
   await runtime.createContainer(id, spec, { signal: o.signal });
   return id;

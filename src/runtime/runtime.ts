@@ -108,7 +108,9 @@ export interface ImagesFacet {
   /** 26. */
   removeImage(image: string, force: boolean, o?: t.CallOptions): Promise<void>;
   /** 27. */
-  pruneImages(o?: t.CallOptions & { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined }): Promise<t.PruneResult>;
+  pruneImages(
+    o?: t.CallOptions & { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined },
+  ): Promise<t.PruneResult>;
   /** 29. */
   tagImage(source: string, target: string, o?: t.CallOptions): Promise<void>;
   /** 30. */
@@ -116,13 +118,22 @@ export interface ImagesFacet {
   /** 31. */
   imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]>;
   /** 32. */
-  searchImages(term: string, limit: number, o?: t.CallOptions & { readonly isOfficial?: boolean | undefined; readonly minStars?: number | undefined }): Promise<readonly t.ImageSearchResult[]>;
+  searchImages(
+    term: string,
+    limit: number,
+    o?: t.CallOptions & { readonly isOfficial?: boolean | undefined; readonly minStars?: number | undefined },
+  ): Promise<readonly t.ImageSearchResult[]>;
   /** 33. */
   saveImages(names: readonly string[], o?: t.CallOptions): Promise<t.ByteStream>;
   /** 34. */
   loadImages(tar: t.ByteSource, quiet: boolean, o?: t.CallOptions): Promise<AsyncIterable<t.LoadProgress>>;
   /** 35. */
-  importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: t.CallOptions & { readonly message?: string | undefined; readonly changes?: string | undefined; readonly platform?: TargetPlatform | undefined }): Promise<string>;
+  importImage(
+    tar: t.ByteSource,
+    repo?: string,
+    tag?: string,
+    o?: t.CallOptions & { readonly message?: string | undefined; readonly changes?: string | undefined; readonly platform?: TargetPlatform | undefined },
+  ): Promise<string>;
   /** 36. */
   exportContainerFs(id: ContainerId, o?: t.CallOptions): Promise<t.ByteStream>;
   /** 37. */
@@ -155,8 +166,7 @@ export interface RuntimeInfo {
   readonly warnings: readonly string[];
 }
 
-export interface Runtime
-  extends LifecycleFacet, ObserveFacet, LogsFacet, WaitFacet, ExecFacet, ImagesFacet, FilesFacet, AsyncDisposable {
+export interface Runtime extends LifecycleFacet, ObserveFacet, LogsFacet, WaitFacet, ExecFacet, ImagesFacet, FilesFacet, AsyncDisposable {
   /** Name of the backend: `native`, `docker`, `mock`, … */
   readonly backend: string;
   /** What this backend can do, as data. */

@@ -47,7 +47,12 @@ after(async () => {
 const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], HOME: process.env["HOME"], TERM: "xterm", BERTH_ROOT: root });
 
 /** berth as a program of its own. */
-function launch(args: readonly string[]): { readonly child: ChildProcess; readonly stdout: () => string; readonly stderr: () => string; readonly exit: Promise<number> } {
+function launch(args: readonly string[]): {
+  readonly child: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly exit: Promise<number>;
+} {
   const child = spawn(process.execPath, [main, ...args], { env: environment(), stdio: ["pipe", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -95,9 +100,29 @@ describe("run", () => {
   });
 
   test("flags reach the container", async () => {
-    const script = "id -u; pwd; hostname; echo $A; cat /proc/self/limits | grep 'open files' | tr -s ' ' | cut -d' ' -f4; touch /x 2>/dev/null || echo ro; touch /t/x && echo rw";
+    const script =
+      "id -u; pwd; hostname; echo $A; cat /proc/self/limits | grep 'open files' | tr -s ' ' | cut -d' ' -f4; touch /x 2>/dev/null || echo ro; touch /t/x && echo rw";
     const done = await bench.run([
-      "run", "--rm", ...offline, "-u", "alice", "-w", "/home", "-h", "box", "-e", "A=1", "--ulimit", "nofile=77:77", "--read-only", "--tmpfs", "/t:mode=1777", image, "sh", "-c", script,
+      "run",
+      "--rm",
+      ...offline,
+      "-u",
+      "alice",
+      "-w",
+      "/home",
+      "-h",
+      "box",
+      "-e",
+      "A=1",
+      "--ulimit",
+      "nofile=77:77",
+      "--read-only",
+      "--tmpfs",
+      "/t:mode=1777",
+      image,
+      "sh",
+      "-c",
+      script,
     ]);
     assert.equal(done.stdout, "1000\n/home\nbox\n1\n77\nro\nrw\n", done.stderr);
   });
@@ -124,8 +149,32 @@ describe("run", () => {
 
   test("-v: named volumes last, directories of the host are made, :ro holds", async () => {
     const directory = join(root, "made", "by-run");
-    await bench.run(["run", "--rm", ...offline, "-v", "data:/data", "-v", `${directory}:/host`, image, "sh", "-c", "echo kept > /data/f; echo shared > /host/f"]);
-    const done = await bench.run(["run", "--rm", ...offline, "-v", "data:/data:ro", "-v", `${directory}:/host`, image, "sh", "-c", "cat /data/f /host/f; touch /data/g || echo refused"]);
+    await bench.run([
+      "run",
+      "--rm",
+      ...offline,
+      "-v",
+      "data:/data",
+      "-v",
+      `${directory}:/host`,
+      image,
+      "sh",
+      "-c",
+      "echo kept > /data/f; echo shared > /host/f",
+    ]);
+    const done = await bench.run([
+      "run",
+      "--rm",
+      ...offline,
+      "-v",
+      "data:/data:ro",
+      "-v",
+      `${directory}:/host`,
+      image,
+      "sh",
+      "-c",
+      "cat /data/f /host/f; touch /data/g || echo refused",
+    ]);
     assert.equal(done.stdout, "kept\nshared\nrefused\n");
   });
 
@@ -139,7 +188,17 @@ describe("run", () => {
 
 describe("as a program", () => {
   test("a signal is the container's to answer", async () => {
-    const run = launch(["run", "--rm", "--name", "trap", ...offline, image, "sh", "-c", "trap 'echo got it; exit 9' INT; echo ready; while :; do sleep 0.05; done"]);
+    const run = launch([
+      "run",
+      "--rm",
+      "--name",
+      "trap",
+      ...offline,
+      image,
+      "sh",
+      "-c",
+      "trap 'echo got it; exit 9' INT; echo ready; while :; do sleep 0.05; done",
+    ]);
     await until("the container is ready", () => run.stdout().includes("ready"));
     run.child.kill("SIGINT");
     assert.equal(await run.exit, 9, run.stderr());
@@ -149,7 +208,11 @@ describe("as a program", () => {
 
   test("a reader that goes away ends run, logs and exec without a word", async () => {
     await bench.run(["run", "-d", "--name", "noise", ...offline, image, "sh", "-c", "while :; do echo noise; done"]);
-    for (const args of [["run", "--rm", "--name", "yes", ...offline, image, "yes"], ["logs", "-f", "noise"], ["exec", "noise", "yes"]]) {
+    for (const args of [
+      ["run", "--rm", "--name", "yes", ...offline, image, "yes"],
+      ["logs", "-f", "noise"],
+      ["exec", "noise", "yes"],
+    ]) {
       const run = launch(args);
       await once(run.child.stdout ?? run.child, "data");
       run.child.stdout?.destroy();

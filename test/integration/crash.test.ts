@@ -63,12 +63,24 @@ async function audit(runtime: Runtime, at: string): Promise<void> {
   const containers = await runtime.listContainers();
   const running = containers.filter(({ state }) => state?.state === "running");
   const names = (list: typeof containers): string[] => list.map(({ runtimeId }) => runtimeId).sort();
-  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n").filter((line) => line.includes(`${at}/containers/`));
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(`${at}/containers/`));
   assert.equal(mounts.length, running.length, `mounts left: ${mounts.join("\n")}`);
   assert.deepEqual(readdirSync(join(at, "containers")).sort(), names(containers), "directories match records");
   assert.equal(readdirSync(join(at, "run", "bundles")).length, running.length, "one bundle per running container");
-  assert.deepEqual(cgroupLeaves().filter((leaf) => leaf.includes("-crash")).sort(), names(running), "cgroups match running containers");
-  assert.deepEqual(readdirSync(join(at, "snapshots")).filter((entry) => entry.includes("tmp")), [], "no half unpacked layer");
+  assert.deepEqual(
+    cgroupLeaves()
+      .filter((leaf) => leaf.includes("-crash"))
+      .sort(),
+    names(running),
+    "cgroups match running containers",
+  );
+  assert.deepEqual(
+    readdirSync(join(at, "snapshots")).filter((entry) => entry.includes("tmp")),
+    [],
+    "no half unpacked layer",
+  );
   for (const { containerId } of running) {
     assert.ok(containerId);
     assert.equal((await runtime.exec(containerId, ["true"])).exitCode, 0, "a running container is usable");
@@ -77,11 +89,24 @@ async function audit(runtime: Runtime, at: string): Promise<void> {
 
 function cgroupLeaves(): string[] {
   const parents = ["/sys/fs/cgroup/berth", "/sys/fs/cgroup/memory/berth", "/sys/fs/cgroup/pids/berth"].filter((path) => existsSync(path));
-  return [...new Set(parents.flatMap((path) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)))];
+  return [
+    ...new Set(
+      parents.flatMap((path) =>
+        readdirSync(path, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .map(({ name }) => name),
+      ),
+    ),
+  ];
 }
 
 describe("kill -9", () => {
-  for (const [operation, spanMs] of [["pull", 60], ["create", 24], ["start", 72], ["remove", 48]] as const) {
+  for (const [operation, spanMs] of [
+    ["pull", 60],
+    ["create", 24],
+    ["start", 72],
+    ["remove", 48],
+  ] as const) {
     test(`in the middle of ${operation}, ${points} points`, async () => {
       let interrupted = 0;
       for (let point = 0; point < points; point += 1) {

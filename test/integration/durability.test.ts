@@ -61,7 +61,10 @@ describe("a container whose engine was killed", () => {
     const outcome = await waiting;
     assert.equal(outcome.exitCode, 42);
     assert.equal(outcome.reason, "exited");
-    assert.deepEqual((await runtime.getLogs(id)).map(({ message }) => message), ["before", "after"]);
+    assert.deepEqual(
+      (await runtime.getLogs(id)).map(({ message }) => message),
+      ["before", "after"],
+    );
     await runtime.removeContainer(id);
   });
 
@@ -72,7 +75,10 @@ describe("a container whose engine was killed", () => {
     await using runtime = await open();
     assert.deepEqual(await runtime.containerState(id), { state: "exited", code: 7 });
     assert.equal(await runtime.waitContainer(id), 7);
-    assert.deepEqual((await runtime.getLogs(id)).map(({ message }) => message), ["done"]);
+    assert.deepEqual(
+      (await runtime.getLogs(id)).map(({ message }) => message),
+      ["done"],
+    );
     await runtime.startContainer(id);
     assert.equal(await runtime.waitContainer(id), 7);
     await runtime.removeContainer(id);

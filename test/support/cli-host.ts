@@ -118,11 +118,20 @@ function toyProgram(argv: readonly string[]): MockProgram | { readonly exitCode:
   const [name, ...args] = argv;
   switch (name) {
     case "echo":
-      return async (process) => (await process.write("stdout", `${args.join(" ")}\n`), 0);
+      return async (process) => {
+        await process.write("stdout", `${args.join(" ")}\n`);
+        return 0;
+      };
     case "fail":
-      return async (process) => (await process.write("stderr", "failing\n"), Number(args[0]));
+      return async (process) => {
+        await process.write("stderr", "failing\n");
+        return Number(args[0]);
+      };
     case "env":
-      return async (process) => (await process.write("stdout", `${process.env[args[0] ?? ""] ?? "(unset)"}\n`), 0);
+      return async (process) => {
+        await process.write("stdout", `${process.env[args[0] ?? ""] ?? "(unset)"}\n`);
+        return 0;
+      };
     case "cat":
       return async (process) => {
         for await (const bytes of process.stdin) await process.write("stdout", bytes);

@@ -13,6 +13,6 @@ export function completionCommand(context: CliContext): Command {
     context.host.stdout.write(shell === "bash" ? bashScript(tree) : zshScript(tree));
   };
   return new Command("completion")
-    .addCommand(new Command("bash").description('for bash: source <(berth completion bash)').action(print("bash")))
-    .addCommand(new Command("zsh").description('for zsh: berth completion zsh > "${fpath[1]}/_berth"').action(print("zsh")));
+    .addCommand(new Command("bash").description("for bash: source <(berth completion bash)").action(print("bash")))
+    .addCommand(new Command("zsh").description("for zsh: berth completion zsh > _berth, in a directory of your fpath").action(print("zsh")));
 }

@@ -73,10 +73,7 @@ async function converse(host: CliHost, handle: ExecHandle, options: ExecFlags): 
   const stdin = options.interactive ? pumpStdin(host.stdin, stdinOf(handle), isRaw ? parseDetachKeys(options.detachKeys) : new Uint8Array()) : undefined;
   const output = pumpOutput(handle.output ?? bytesOf(handle), host);
   try {
-    return await Promise.race([
-      Promise.all([handle.exit, output]).then(([code]) => code),
-      ...(stdin ? [detached(stdin.done)] : []),
-    ]);
+    return await Promise.race([Promise.all([handle.exit, output]).then(([code]) => code), ...(stdin ? [detached(stdin.done)] : [])]);
   } finally {
     raw?.[Symbol.dispose]();
     stdin?.stop();

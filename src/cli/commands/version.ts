@@ -11,7 +11,11 @@ export function versionCommand(context: CliContext): Command {
     else if (format?.kind === "template") context.print(fillTemplate(format.parts, facts));
     else {
       context.print("Berth:");
-      for (const [name, text] of [["Version", version], ["Node", process.version], ["OS/Arch", `${process.platform}/${process.arch}`]]) {
+      for (const [name, text] of [
+        ["Version", version],
+        ["Node", process.version],
+        ["OS/Arch", `${process.platform}/${process.arch}`],
+      ]) {
         context.print(` ${`${name}:`.padEnd(18)}${text}`);
       }
     }

@@ -80,9 +80,9 @@ function operandBranch({ operands, words }: CommandNode): string {
     case "none":
       return "";
     case "image-first":
-      return 'elif [[ $operands -eq 0 ]]; then names=images; else files=1; ';
+      return "elif [[ $operands -eq 0 ]]; then names=images; else files=1; ";
     case "container-first":
-      return 'elif [[ $operands -eq 0 ]]; then names=running; else files=1; ';
+      return "elif [[ $operands -eq 0 ]]; then names=running; else files=1; ";
     default:
       return `else names=${operands}; `;
   }

@@ -46,7 +46,10 @@ function readText(path: string): string {
 /** Docker's file: one entry a line, taken literally; blank lines and lines that start with `#` do not count. */
 export function parseEnvFile(text: string, path: string): readonly string[] {
   const entries: string[] = [];
-  for (const [index, raw] of text.replace(/^\uFEFF/, "").split(/\r?\n/).entries()) {
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
     const line = raw.trimStart();
     if (line === "" || line.startsWith("#")) continue;
     const [key] = splitOnce(line, "=");

@@ -18,7 +18,8 @@ export function parseFilters<T>(flags: readonly string[], tests: Readonly<Record
     }
     byKey.set(key, [...(byKey.get(key) ?? []), make(value)]);
   }
-  return (candidate) => [...byKey].every(([key, alternatives]) => (key === "label" ? alternatives.every((test) => test(candidate)) : alternatives.some((test) => test(candidate))));
+  return (candidate) =>
+    [...byKey].every(([key, alternatives]) => (key === "label" ? alternatives.every((test) => test(candidate)) : alternatives.some((test) => test(candidate))));
 }
 
 /** `key`, `key=value`. */

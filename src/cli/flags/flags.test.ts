@@ -14,8 +14,7 @@ import { parseExpose, parsePublish } from "./ports.ts";
 import { parseCpus, parseInstant, parseSize, parseSizeOrUnlimited, tryParseDurationMs } from "./values.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./volumes.ts";
 
-const refused = (run: () => unknown, why: RegExp): void =>
-  assert.throws(run, (error) => error instanceof InvalidArgumentError && why.test(error.message));
+const refused = (run: () => unknown, why: RegExp): void => assert.throws(run, (error) => error instanceof InvalidArgumentError && why.test(error.message));
 
 describe("--publish", () => {
   const one = (text: string) => parsePublish(text)[0];
@@ -33,7 +32,11 @@ describe("--publish", () => {
   test("spreads ranges out", () => {
     assert.deepEqual(
       parsePublish("8000-8002:80-82").map(({ hostPort, containerPort }) => [hostPort, containerPort]),
-      [[8000, 80], [8001, 81], [8002, 82]],
+      [
+        [8000, 80],
+        [8001, 81],
+        [8002, 82],
+      ],
     );
     assert.equal(parsePublish("80-82").length, 3);
     assert.deepEqual(parseExpose("7000-7001/udp"), ["7000/udp", "7001/udp"]);
@@ -163,7 +166,15 @@ describe("limits and devices", () => {
 
 test("filters: alternatives within a key, all keys must hold, labels all", () => {
   const keep = parseFilters<{ a: string; b: string }>(["a=1", "a=2", "b=x"], { a: (v) => (c) => c.a === v, b: (v) => (c) => c.b === v });
-  assert.deepEqual([{ a: "1", b: "x" }, { a: "2", b: "x" }, { a: "3", b: "x" }, { a: "1", b: "y" }].map(keep), [true, true, false, false]);
+  assert.deepEqual(
+    [
+      { a: "1", b: "x" },
+      { a: "2", b: "x" },
+      { a: "3", b: "x" },
+      { a: "1", b: "y" },
+    ].map(keep),
+    [true, true, false, false],
+  );
   refused(() => parseFilters(["nope=1"], {}), /invalid filter/);
 });
 
@@ -185,13 +196,63 @@ describe("the flags of run", () => {
 
   test("become the fields of the spec", () => {
     const made = spec([
-      "-e", "HOME", "-v", "data:/data", "--tmpfs", "/t", "-p", "8080:80", "-w", "/w", "-u", "1:2", "-m", "64m", "--memory-swap", "-1", "--cpus", "0.5",
-      "--pids-limit", "10", "--network", "mine", "-h", "box", "--read-only", "--cap-add", "NET_ADMIN", "--cap-drop", "ALL", "--init", "-l", "a=b",
-      "--platform", "linux/arm64", "--stop-signal", "INT", "--stop-timeout", "3", "--ulimit", "nofile=5", "--security-opt", "seccomp=p.json",
-      "--add-host", "h:1.2.3.4", "--dns", "1.1.1.1", "--restart", "always", "--entrypoint", "", "image",
+      "-e",
+      "HOME",
+      "-v",
+      "data:/data",
+      "--tmpfs",
+      "/t",
+      "-p",
+      "8080:80",
+      "-w",
+      "/w",
+      "-u",
+      "1:2",
+      "-m",
+      "64m",
+      "--memory-swap",
+      "-1",
+      "--cpus",
+      "0.5",
+      "--pids-limit",
+      "10",
+      "--network",
+      "mine",
+      "-h",
+      "box",
+      "--read-only",
+      "--cap-add",
+      "NET_ADMIN",
+      "--cap-drop",
+      "ALL",
+      "--init",
+      "-l",
+      "a=b",
+      "--platform",
+      "linux/arm64",
+      "--stop-signal",
+      "INT",
+      "--stop-timeout",
+      "3",
+      "--ulimit",
+      "nofile=5",
+      "--security-opt",
+      "seccomp=p.json",
+      "--add-host",
+      "h:1.2.3.4",
+      "--dns",
+      "1.1.1.1",
+      "--restart",
+      "always",
+      "--entrypoint",
+      "",
+      "image",
     ]);
     assert.deepEqual(made.env, { HOME: "/me" });
-    assert.deepEqual(made.storage?.map(({ type }) => type), ["named", "tmpfs"]);
+    assert.deepEqual(
+      made.storage?.map(({ type }) => type),
+      ["named", "tmpfs"],
+    );
     assert.equal(made.portMappings?.length, 1);
     assert.deepEqual(made.command, { entrypoint: [], args: undefined, workdir: "/w" });
     assert.equal(made.resources?.memory, 67108864);

@@ -16,9 +16,7 @@ export function parseVolume(text: string): StorageSpec {
 }
 
 function fromSource(source: string, target: string, readonly: boolean): StorageSpec {
-  return /^[/.~]/.test(source)
-    ? { type: "bind", source: resolve(source), target, readonly }
-    : { type: "named", name: source, target, readonly };
+  return /^[/.~]/.test(source) ? { type: "bind", source: resolve(source), target, readonly } : { type: "named", name: source, target, readonly };
 }
 
 function isReadonly(text: string, options: string): boolean {

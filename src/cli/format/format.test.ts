@@ -40,7 +40,13 @@ test("log timestamps have nine digits", () => {
 });
 
 test("tables have three spaces between columns and cut nothing", () => {
-  assert.equal(formatTable([["A", "LONG HEADER", "C"], ["x", "y", "a very long last cell"]]), "A         LONG HEADER   C\nx         y             a very long last cell");
+  assert.equal(
+    formatTable([
+      ["A", "LONG HEADER", "C"],
+      ["x", "y", "a very long last cell"],
+    ]),
+    "A         LONG HEADER   C\nx         y             a very long last cell",
+  );
   assert.equal(truncate("abcdef", 4), "abc…");
   assert.equal(truncate("abc", 3), "abc");
 });
@@ -77,12 +83,25 @@ describe("a line of ps", () => {
   });
 
   test("shows unpublished and IPv6 ports", () => {
-    assert.equal(portsText([{ containerPort: 53, protocol: "udp" }, { containerPort: 1, protocol: "tcp", hostIp: "::1", hostPort: 2 }]), "53/udp, [::1]:2->1/tcp");
+    assert.equal(
+      portsText([
+        { containerPort: 53, protocol: "udp" },
+        { containerPort: 1, protocol: "tcp", hostIp: "::1", hostPort: 2 },
+      ]),
+      "53/udp, [::1]:2->1/tcp",
+    );
   });
 });
 
 describe("--format", () => {
-  const listing = { titles: { ID: "THE ID", Names: "NAMES" }, columns: ["ID"], rows: [{ ID: "1", Names: "a" }, { ID: "2", Names: "b" }] };
+  const listing = {
+    titles: { ID: "THE ID", Names: "NAMES" },
+    columns: ["ID"],
+    rows: [
+      { ID: "1", Names: "a" },
+      { ID: "2", Names: "b" },
+    ],
+  };
 
   test("json, columns, placeholders and tables of placeholders", () => {
     assert.deepEqual(renderRows(listing, "json"), ['{"ID":"1","Names":"a"}', '{"ID":"2","Names":"b"}']);

@@ -2,9 +2,7 @@
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, c) => Math.max(10, ...rows.map((row) => length(row[c] ?? "") + 3)));
-  return rows
-    .map((row) => row.map((cell, c) => (c === row.length - 1 ? cell : cell + " ".repeat((widths[c] ?? 0) - length(cell)))).join(""))
-    .join("\n");
+  return rows.map((row) => row.map((cell, c) => (c === row.length - 1 ? cell : cell + " ".repeat((widths[c] ?? 0) - length(cell)))).join("")).join("\n");
 }
 
 /** Cuts to `width` characters, the last being an ellipsis. */

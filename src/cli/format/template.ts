@@ -41,7 +41,9 @@ function parseParts(text: string): readonly Part[] {
 function parsePlaceholder(inside: string): Part {
   const match = /^(json\s+)?\.((?:\w+(?:\.\w+)*)?)$/.exec(inside);
   if (match === null || (match[2] === "" && !match[1])) {
-    throw new InvalidArgumentError(`{{${inside}}} is template logic, which berth does not have; only {{.Field}}, {{json .Field}} and {{json .}} are understood. Use --format json and a tool such as jq.`);
+    throw new InvalidArgumentError(
+      `{{${inside}}} is template logic, which berth does not have; only {{.Field}}, {{json .Field}} and {{json .}} are understood. Use --format json and a tool such as jq.`,
+    );
   }
   return { path: match[2] ? match[2].split(".") : [], json: match[1] !== undefined };
 }

@@ -23,7 +23,12 @@ import type { ContainerPaths } from "./layout.ts";
 import { isRunning, settle } from "./run-state.ts";
 
 /** Needs the root file system mounted: users are looked up in it. Answers with what the host cannot give. */
-export function writeBundle(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, network: NetworkPlan): { readonly spec: OciRuntimeSpec; readonly warnings: readonly string[] } {
+export function writeBundle(
+  ctx: NativeContext,
+  record: ContainerRecord,
+  paths: ContainerPaths,
+  network: NetworkPlan,
+): { readonly spec: OciRuntimeSpec; readonly warnings: readonly string[] } {
   const { spec } = record.facts;
   const image = ctx.images.get(record.imageId);
   if (image === undefined) throw new BerthError("start_failed", `image ${record.imageId} is gone from the store`, { reason: "image is gone" });

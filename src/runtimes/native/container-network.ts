@@ -28,7 +28,7 @@ export function planNetwork(ctx: NativeContext, record: ContainerRecord, paths: 
   const { networkMode } = record.facts.spec;
   if (networkMode.mode === "container") return shared(ctx, networkMode.id);
   const endpoint = allocate(ctx, record, networkMode);
-  writeFiles(ctx, record, paths, endpoint);
+  writeFiles(record, paths, endpoint);
   return {
     namespace: networkMode.mode === "host" ? { kind: "host" } : { kind: "private" },
     endpoint,
@@ -52,10 +52,13 @@ function allocate(ctx: NativeContext, record: ContainerRecord, mode: NetworkMode
 /** Network, names and files of another container, which must be running. */
 function shared(ctx: NativeContext, reference: string): NetworkPlan {
   const record = findContainer(ctx, reference);
-  if (record === undefined) throw new BerthError("start_failed", `cannot join the network of ${reference}: no such container`, { reason: `no such container: ${reference}` });
+  if (record === undefined)
+    throw new BerthError("start_failed", `cannot join the network of ${reference}: no such container`, { reason: `no such container: ${reference}` });
   const other = settle(ctx, record);
   if (!isRunning(other) || other.run.pid === undefined) {
-    throw new BerthError("start_failed", `cannot join the network of container ${other.name}: it is not running; start it first`, { reason: `container ${other.name} is not running` });
+    throw new BerthError("start_failed", `cannot join the network of container ${other.name}: it is not running; start it first`, {
+      reason: `container ${other.name} is not running`,
+    });
   }
   const paths = pathsOf(ctx, other.facts.id);
   return {
@@ -80,7 +83,7 @@ export function findContainer(ctx: NativeContext, reference: string): ContainerR
   return /^[a-zA-Z0-9][\w.-]*$/.test(reference) ? ctx.store.get(`${standaloneId(reference).service}-rep-0`) : undefined;
 }
 
-function writeFiles(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
+function writeFiles(record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
   const { spec, hostname } = record.facts;
   const hostNetwork = spec.networkMode.mode === "host";
   const hosts = hostsFile({

@@ -78,7 +78,8 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
     rmSync(paths.directory, { recursive: true, force: true });
     for (const name of made.filter((volume) => record.facts.anonymousVolumes.includes(volume))) ctx.volumes.remove(name);
     if (isBerthError(cause)) throw cause;
-    if (/UNIQUE constraint failed: containers\.name/.test(messageOf(cause))) throw new BerthError("conflict", `the container name ${record.name} is already in use`);
+    if (/UNIQUE constraint failed: containers\.name/.test(messageOf(cause)))
+      throw new BerthError("conflict", `the container name ${record.name} is already in use`);
     throw new BerthError("create_failed", `cannot create container ${record.name}: ${messageOf(cause)}`, { id: record.key, reason: messageOf(cause), cause });
   }
 }
@@ -95,7 +96,8 @@ function makeDirectories(ctx: NativeContext, paths: ContainerPaths, image: Image
 /** Mounts the container's root file system at its `merged` directory. */
 export function mountRoot(ctx: NativeContext, paths: ContainerPaths, imageId: string): void {
   const image = ctx.images.get(imageId);
-  if (image === undefined) throw new BerthError("start_failed", `image ${imageId} of container ${paths.key} is gone from the store`, { reason: "image is gone" });
+  if (image === undefined)
+    throw new BerthError("start_failed", `image ${imageId} of container ${paths.key} is gone from the store`, { reason: "image is gone" });
   // After a power cut the directories may be missing though the record is there: they were empty then.
   for (const directory of [paths.upper, paths.work, paths.merged]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   performMount(overlayMount({ lower: ctx.images.layerPaths(image), upper: paths.upper, work: paths.work, target: paths.merged }));

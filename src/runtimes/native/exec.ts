@@ -225,4 +225,3 @@ function must<T>(value: T | null): T {
   if (value === null) throw new BerthError("internal", "a child process came without its pipes");
   return value;
 }
-

@@ -27,9 +27,26 @@ import { waitFor } from "./wait.ts";
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
 const notYet: readonly RuntimeMethod[] = [
-  "renameContainer", "removeImage", "pruneImages", "tagImage", "imageHistory", "searchImages", "saveImages", "loadImages",
-  "importImage", "exportContainerFs", "commitContainer", "pauseContainer", "unpauseContainer", "updateContainerResources",
-  "topContainer", "changesContainer", "pruneContainers", "archiveGet", "archivePut", "archiveHead",
+  "renameContainer",
+  "removeImage",
+  "pruneImages",
+  "tagImage",
+  "imageHistory",
+  "searchImages",
+  "saveImages",
+  "loadImages",
+  "importImage",
+  "exportContainerFs",
+  "commitContainer",
+  "pauseContainer",
+  "unpauseContainer",
+  "updateContainerResources",
+  "topContainer",
+  "changesContainer",
+  "pruneContainers",
+  "archiveGet",
+  "archivePut",
+  "archiveHead",
 ];
 
 export const nativeCapabilities = capabilitiesExcept({

@@ -25,10 +25,7 @@ export async function exec(ctx: NativeContext, id: ContainerId, command: readonl
 
 export function execStream(ctx: NativeContext, id: ContainerId, command: readonly string[], o: ExecCallOptions): AsyncIterable<ExecEvent> {
   const running = launch(ctx, id, { ...o, ...outputOnly, command });
-  return execEvents(
-    { output: running.output, exit: running.exit },
-    { abandon: () => running.kill(), onTrouble: ctx.onWarning, signal: o.signal },
-  );
+  return execEvents({ output: running.output, exit: running.exit }, { abandon: () => running.kill(), onTrouble: ctx.onWarning, signal: o.signal });
 }
 
 export function execPty(ctx: NativeContext, id: ContainerId, o: ExecOptions, signal: AbortSignal | undefined): RunningExec {
@@ -48,7 +45,8 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
   o.signal?.throwIfAborted();
   const record = settle(ctx, mustGet(ctx, id));
   const { pid } = record.run;
-  if (!isRunning(record) || pid === undefined) throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
+  if (!isRunning(record) || pid === undefined)
+    throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
   const paths = pathsOf(ctx, id);
   const process = buildExecProcess({
     container: readBundle(paths).process,
@@ -75,4 +73,3 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
     containerEnds: (withinMs) => mainEnds(mainProcess(record.run), withinMs),
   });
 }
-

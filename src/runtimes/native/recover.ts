@@ -52,7 +52,7 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   if (now === undefined || isRunning(now)) return;
   // A start that was cut off: its program was never acknowledged, so it is ended.
   const main = processFromFile(paths.pidFile);
-  if (main !== undefined && !existsSync(paths.exitFile)) await killAll(ctx, paths, record.facts.spec.cgroupParent, main, 10_000);
+  if (main !== undefined && !existsSync(paths.exitFile)) await killAll(paths, record.facts.spec.cgroupParent, main, 10_000);
   await tearDownRun(ctx, now);
 }
 

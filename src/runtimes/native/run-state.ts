@@ -12,9 +12,7 @@ export function mainProcess(run: ContainerRun): ProcessIdentity | undefined {
 }
 
 export function monitorProcess(run: ContainerRun): ProcessIdentity | undefined {
-  return run.monitorPid === undefined || run.monitorStart === undefined
-    ? undefined
-    : { pid: run.monitorPid, startTicks: run.monitorStart };
+  return run.monitorPid === undefined || run.monitorStart === undefined ? undefined : { pid: run.monitorPid, startTicks: run.monitorStart };
 }
 
 /** The process named in a pid file, if it runs. */
@@ -112,4 +110,3 @@ export function outcomeOf(run: ContainerRun): WaitOutcome {
 export function isRunning(record: ContainerRecord): boolean {
   return record.run.status === "running";
 }
-

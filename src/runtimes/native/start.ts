@@ -78,7 +78,8 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   });
   const pid = await startMonitor(ctx.conmon, args, paths.bundle);
   const main = identifyProcess(pid);
-  if (main === undefined) throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
+  if (main === undefined)
+    throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
   attachEndpoint(ctx, network, pid);
   applyTmpfsModes(pid, bundle.spec.mounts);
   return { main, endpoint: network.endpoint };
@@ -151,7 +152,7 @@ export function superviseRemoval(ctx: NativeContext, key: string, paths: Contain
 
 async function undo(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
   const main = processFromFile(paths.pidFile);
-  await killAll(ctx, paths, record.facts.spec.cgroupParent, main, 5_000);
+  await killAll(paths, record.facts.spec.cgroupParent, main, 5_000);
   ctx.supervised.get(record.key)?.release();
   ctx.supervised.delete(record.key);
   for (const attach of ctx.pendingAttaches.get(record.key) ?? []) attach.handle.close();

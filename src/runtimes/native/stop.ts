@@ -52,8 +52,9 @@ async function endedWithin(main: { pid: number; startTicks: number }, timeoutMs:
 }
 
 async function kill(ctx: NativeContext, record: ContainerRecord): Promise<void> {
-  const gone = await killAll(ctx, pathsOf(ctx, record.facts.id), record.facts.spec.cgroupParent, mainProcess(record.run), killGraceMs);
-  if (!gone) throw new BerthError("timeout", `container ${record.name} does not end on SIGKILL; a process in it is stuck in the kernel`, { timeoutMs: killGraceMs });
+  const gone = await killAll(pathsOf(ctx, record.facts.id), record.facts.spec.cgroupParent, mainProcess(record.run), killGraceMs);
+  if (!gone)
+    throw new BerthError("timeout", `container ${record.name} does not end on SIGKILL; a process in it is stuck in the kernel`, { timeoutMs: killGraceMs });
 }
 
 export function stopSignalOf(ctx: NativeContext, record: ContainerRecord): string {
@@ -85,4 +86,3 @@ export async function killForRemoval(ctx: NativeContext, record: ContainerRecord
   await kill(ctx, settled);
   await exited;
 }
-

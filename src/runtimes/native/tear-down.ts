@@ -46,7 +46,7 @@ async function deleteOciContainer(ctx: NativeContext, paths: ContainerPaths, cgr
 }
 
 /** Ends everything a container runs, without asking it. Answers once nothing is left, or `false` after `timeoutMs`. */
-export async function killAll(ctx: NativeContext, paths: ContainerPaths, cgroupParent: string | undefined, main: ProcessIdentity | undefined, timeoutMs: number): Promise<boolean> {
+export async function killAll(paths: ContainerPaths, cgroupParent: string | undefined, main: ProcessIdentity | undefined, timeoutMs: number): Promise<boolean> {
   const cgroup = cgroupPath(paths.ociId, cgroupParent);
   const deadline = Date.now() + timeoutMs;
   for (;;) {
