@@ -175,7 +175,7 @@ describe("namespaces", () => {
         host: hostV1,
       },
     );
-    assert.deepEqual(namespaces(spec), { mount: "new", uts: "new", pid: "new", network: "/proc/7/ns/net", ipc: "/proc/7/ns/ipc" });
+    assert.deepEqual(namespaces(spec), { mount: "new", uts: "new", cgroup: "new", pid: "new", network: "/proc/7/ns/net", ipc: "/proc/7/ns/ipc" });
     assert.deepEqual([spec.hostname, spec.linux.sysctl], ["other", {}]);
     assert.match(mountAt(spec, "/dev/shm") ?? "", /^bind \/proc\/7\/root\/dev\/shm /);
   });

@@ -1,10 +1,11 @@
 /** Methods 1, 2, 24, 25 and 30 on the image store. */
+import type { Image } from "../../images/image-records.ts";
 import { BerthError } from "../../errors.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { PullOptions } from "../../runtime/runtime.ts";
 import type { ImageInfo, ImageInspectInfo, PullProgress, RegistryAuth } from "../../runtime/types.ts";
 import { toOciPlatform } from "../../spec/platform.ts";
-import { canonicalReference, parseReference, type Reference } from "../../spec/reference.ts";
+import { canonicalReference, parseReference, type Reference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
 import { imageNotFound, type NativeContext } from "./context.ts";
 
@@ -63,7 +64,13 @@ async function* progress(
       });
   }
   const pulled = await pull;
-  yield { kind: "done", reference: canonicalReference(reference), digest: pulled.manifestDigest };
+  yield { kind: "done", reference: canonicalReference(reference), digest: resolvedDigest(pulled, reference) };
+}
+
+/** What the registry calls the reference: the index where there is one, as the `Digest:` line says too. */
+function resolvedDigest(image: Image, reference: Reference): string {
+  const prefix = `${repositoryName(reference)}@`;
+  return image.repoDigests.find((digest) => digest.startsWith(prefix))?.slice(prefix.length) ?? image.manifestDigest;
 }
 
 /** One entry per tag; an untagged image stands under its id. */
