@@ -33,11 +33,9 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
     const outcome = outcomeOf(event, path);
     if (outcome === undefined) continue;
     outcomes.push(outcome);
+    writeTotals(outcomes);
     if (outcome.result !== "passed") yield described(outcome);
   }
-  const totals = totalsOf(outcomes);
-  const file = process.env["BERTH_TEST_TOTALS"];
-  if (file !== undefined) writeFileSync(file, JSON.stringify(totals));
   yield slowest(outcomes);
 }
 
@@ -84,6 +82,12 @@ function errorText(error: unknown): string {
 
 function indented(text: string): string {
   return text.replace(/^/gm, "      ");
+}
+
+/** After every test, so that they are there when the run is cut off. */
+function writeTotals(outcomes: readonly Outcome[]): void {
+  const file = process.env["BERTH_TEST_TOTALS"];
+  if (file !== undefined) writeFileSync(file, JSON.stringify(totalsOf(outcomes)));
 }
 
 function totalsOf(outcomes: readonly Outcome[]): Totals {

@@ -1,5 +1,5 @@
 /** Runs checks and test groups one after the other and sums them up: `run-tests.ts [WORD…]` takes those whose name holds a word. */
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import type { Totals } from "./reporter.ts";
 import { type Check, checks, groups, type TestGroup } from "./test-groups.ts";
 
 const root = join(import.meta.dirname, "..", "..");
+/** A group that takes longer hangs: something in it keeps the process alive. */
+const groupLimitMs = 12 * 60_000;
+
 const words = process.argv.slice(2);
 const wanted = ({ name }: { readonly name: string }) => words.length === 0 || words.some((word) => name.includes(word));
 
@@ -60,13 +63,24 @@ function runFiles(files: readonly string[], atOnce: number, totalsFile: string):
     "--test-reporter-destination=stdout",
     ...files,
   ];
-  const done = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, BERTH_TEST_TOTALS: totalsFile } });
-  const totals = readTotals(totalsFile);
-  if (totals === undefined) return failure(`the test run ended early (${done.signal ?? `exit code ${done.status}`})`);
-  if (totals.passed + totals.failed + totals.skipped === 0) return failure("no test ran");
-  if (done.status !== 0 && totals.failed === 0)
-    return { ...totals, failed: failure(`the test run ended with ${done.signal ?? `exit code ${done.status}`}`).failed };
-  return totals;
+  const done = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: "inherit",
+    timeout: groupLimitMs,
+    env: { ...process.env, BERTH_TEST_TOTALS: totalsFile },
+  });
+  const totals = readTotals(totalsFile) ?? { passed: 0, failed: 0, skipped: 0 };
+  const complaint = complaintAbout(done, totals);
+  return complaint === undefined ? totals : { ...totals, failed: totals.failed + failure(complaint).failed };
+}
+
+/** What is wrong besides failed tests. */
+function complaintAbout(done: SpawnSyncReturns<Buffer>, totals: Totals): string | undefined {
+  if (done.error) return `the tests did not end: ${done.error.message}; after the last one above, something keeps the process alive`;
+  if (done.signal !== null) return `the test run was ended by ${done.signal}`;
+  if (totals.passed + totals.failed + totals.skipped === 0) return "no test ran";
+  if (done.status !== 0 && totals.failed === 0) return `the test run ended with exit code ${done.status}`;
+  return undefined;
 }
 
 function readTotals(file: string): Totals | undefined {
