@@ -531,6 +531,7 @@ export const execPtyCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.service({ onTerm: 0 });
       const handle = await t.runtime.execPty(id, { command: programs.forever({ onTerm: "ignore" }), ...attached });
+      await new Promise((resolve) => handle.stream.once("data", resolve));
       handle.stream.resume();
       await t.runtime.stopContainer(id);
       assert.equal(await handle.exit, 137);
