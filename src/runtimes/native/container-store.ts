@@ -16,6 +16,12 @@ create table if not exists containers (
   facts text not null,
   run text not null
 ) strict;
+create table if not exists removed_containers (
+  key text primary key,
+  created_at real not null,
+  removed_at real not null,
+  run text not null
+) strict;
 create index if not exists containers_by_image on containers (image_id);
 `;
 
@@ -115,8 +121,21 @@ export class ContainerStore {
     });
   }
 
-  delete(key: string): void {
-    this.#statements.delete.run(key);
+  /** Removes the record and keeps for an hour how its last run ended: who waits for it may hear of the removal first. */
+  delete(record: ContainerRecord): void {
+    const now = Date.now();
+    transaction(this.#db, () => {
+      const last = this.get(record.key)?.run ?? record.run;
+      this.#statements.forget.run(now - 3_600_000);
+      this.#statements.bury.run(record.key, record.facts.createdAt, now, JSON.stringify(last));
+      this.#statements.delete.run(record.key);
+    });
+  }
+
+  /** The last run of a container that was removed a moment ago; `createdAt` tells it from a later one of the same key. */
+  lastRunOfRemoved(key: string, createdAt: number): ContainerRun | undefined {
+    const row = this.#statements.lastRun.get(key, createdAt);
+    return row === undefined ? undefined : (JSON.parse(String(row.run)) as ContainerRun);
   }
 }
 
@@ -128,6 +147,9 @@ function prepare(db: Database) {
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
     setRun: db.prepare("update containers set run = ? where key = ?"),
     delete: db.prepare("delete from containers where key = ?"),
+    bury: db.prepare("insert or replace into removed_containers (key, created_at, removed_at, run) values (?, ?, ?, ?)"),
+    forget: db.prepare("delete from removed_containers where removed_at < ?"),
+    lastRun: db.prepare("select run from removed_containers where key = ? and created_at = ?"),
   };
 }
 

@@ -108,13 +108,15 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
   // A notice that is no exit, or whose exit was dealt with.
   if (isRunning(record) || !existsSync(pathsOf(ctx, id).bundle)) return;
   try {
-    if (record.facts.spec.deleteOnExit) await removeContainer(ctx, id, false);
-    else if (!ctx.locks.isBusy(record.key)) {
-      await serialised(ctx, id, async () => {
-        const now = ctx.store.get(record.key);
-        if (now !== undefined && !isRunning(now)) await tearDownRun(ctx, now);
-      });
-    }
+    // Behind the lock: a program may end before its start is through, and a start may have begun since its end.
+    const hasEnded = await serialised(ctx, id, async () => {
+      const found = ctx.store.get(record.key);
+      const now = found && settle(ctx, found);
+      if (now === undefined || isRunning(now)) return false;
+      if (!now.facts.spec.deleteOnExit) await tearDownRun(ctx, now);
+      return now.run.status === "exited";
+    });
+    if (hasEnded && record.facts.spec.deleteOnExit) await removeContainer(ctx, id, false);
   } catch (error) {
     if (!(error instanceof BerthError && (error.code === "not_found" || error.code === "conflict"))) {
       ctx.onWarning(`after the exit of ${record.name}: ${error instanceof Error ? error.message : String(error)}`);

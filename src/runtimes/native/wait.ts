@@ -1,5 +1,5 @@
 import { BerthError } from "../../errors.ts";
-import { containerIdToString, type ContainerId } from "../../spec/container-id.ts";
+import type { ContainerId } from "../../spec/container-id.ts";
 import type { WaitCondition, WaitOutcome } from "../../runtime/types.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
@@ -22,13 +22,9 @@ export function waitFor(ctx: NativeContext, id: ContainerId, condition: WaitCond
       for (const release of releases.splice(0)) release();
       act();
     };
-    let last = first;
     const check = (): void => {
-      const done = outcomeNow(ctx, first, condition, (record) => {
-        last = record;
-      });
-      if (done === "removed") finish(() => resolve(outcomeOf(last.run)));
-      else if (done !== undefined) finish(() => resolve(done));
+      const done = outcomeNow(ctx, first, condition);
+      if (done !== undefined) finish(() => resolve(done));
       else if (ctx.closed.aborted) finish(() => reject(new BerthError("aborted", "the runtime was closed while waiting")));
     };
     const listen = (target: AbortSignal, run: () => void): void => {
@@ -44,16 +40,11 @@ export function waitFor(ctx: NativeContext, id: ContainerId, condition: WaitCond
   });
 }
 
-function outcomeNow(
-  ctx: NativeContext,
-  first: ContainerRecord,
-  condition: WaitCondition,
-  see: (record: ContainerRecord) => void,
-): WaitOutcome | "removed" | undefined {
-  const found = ctx.store.get(containerIdToString(first.facts.id));
-  if (found === undefined || found.facts.createdAt !== first.facts.createdAt) return "removed";
+function outcomeNow(ctx: NativeContext, first: ContainerRecord, condition: WaitCondition): WaitOutcome | undefined {
+  const { key, facts } = first;
+  const found = ctx.store.get(key);
+  if (found === undefined || found.facts.createdAt !== facts.createdAt) return outcomeOf(ctx.store.lastRunOfRemoved(key, facts.createdAt) ?? first.run);
   const record = settle(ctx, found);
-  see(record);
   if (condition === "removed") return undefined;
   return record.run.exits > first.run.exits ? outcomeOf(record.run) : undefined;
 }
