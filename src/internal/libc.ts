@@ -205,9 +205,23 @@ export function setWindowSize(fd: number, rows: number, cols: number): void {
   ioctl(fd, TIOCSWINSZ, new Uint16Array([rows, cols, 0, 0]));
 }
 
-/** A new pseudo-terminal pair. */
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const TCSANOW = 0;
+
+/** A new pseudo-terminal pair. Children get it only where they are handed it: an end that leaked would never close. */
 export function openpty(): { master: number; slave: number } {
-  const [master, slave] = [new Int32Array(1), new Int32Array(1)];
-  call("int openpty(_Out_ int *master, _Out_ int *slave, void *name, void *termios, void *size)", "", master, slave, null, null, null);
-  return { master: master[0] ?? -1, slave: slave[0] ?? -1 };
+  const pair = [new Int32Array(1), new Int32Array(1)] as const;
+  call("int openpty(_Out_ int *master, _Out_ int *slave, void *name, void *termios, void *size)", "", ...pair, null, null, null);
+  const [master, slave] = [pair[0][0] ?? -1, pair[1][0] ?? -1];
+  for (const fd of [master, slave]) call("int fcntl(int fd, int command, int value)", "F_SETFD", fd, F_SETFD, FD_CLOEXEC);
+  return { master, slave };
+}
+
+/** The terminal passes bytes as they are: no echo, no signals, no line ends of its own. */
+export function makeRaw(fd: number): void {
+  const termios = new Uint8Array(64);
+  call("int tcgetattr(int fd, _Out_ void *termios)", "", fd, termios);
+  call("void cfmakeraw(_Inout_ void *termios)", "", termios);
+  call("int tcsetattr(int fd, int actions, const void *termios)", "", fd, TCSANOW, termios);
 }

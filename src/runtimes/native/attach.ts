@@ -23,6 +23,7 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
   const queue = new OutputQueue();
   let socket: SeqpacketSocket | undefined;
   let isOpen = true;
+  let size: string | undefined;
   const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
@@ -39,7 +40,9 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
       if (isOpen && o.stdin === true) socket?.end();
     },
     resize: (rows, cols) => {
-      if (rows > 0 && cols > 0) tellMonitor(paths.controlFifo, `1 ${rows} ${cols}\n`);
+      if (rows <= 0 || cols <= 0) return;
+      size = `1 ${rows} ${cols}\n`;
+      if (socket !== undefined) tellMonitor(paths.controlFifo, size);
     },
     close,
     [Symbol.dispose]: close,
@@ -51,6 +54,7 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
       if (packet.length > 1) queue.push({ channel: packet[0] === stderrTag ? "stderr" : "stdout", bytes: Uint8Array.from(packet.subarray(1)) });
     });
     await connected(socket, paths.attachSocket, name);
+    if (size !== undefined) tellMonitor(paths.controlFifo, size);
     for (const event of ["end", "close", "error"] as const) socket.on(event, close);
   };
   return { handle, connect };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { BerthError } from "../../errors.ts";
-import { openpty, setWindowSize } from "../../internal/libc.ts";
+import { makeRaw, openpty, setWindowSize } from "../../internal/libc.ts";
 import { processGroup } from "../../internal/process-identity.ts";
 import { childEnvironment } from "../../internal/spawn.ts";
 import { execArgs, type OciRuntime, startFailureCode } from "../../oci/runtime-command.ts";
@@ -93,10 +93,12 @@ async function afterOutput(ended: Promise<number>, output: ExecOutput): Promise<
 }
 
 /** How long a pty may still deliver what was written to it before its last process ended. */
-const ptyDrainMs = 200;
+const ptyDrainMs = 5_000;
 
 function startWithTerminal(request: ExecRequest, args: readonly string[], files: ExecFiles): RunningExec {
   const { master, slave } = openpty();
+  // The pty inside the container does the line editing; the OCI runtime makes ours raw too, but only after a while.
+  makeRaw(slave);
   const child = spawn(request.oci.path, args, { stdio: [slave, slave, slave], env: childEnvironment, detached: true });
   child.once("spawn", () => closeSync(slave));
   child.once("error", () => closeSync(slave));
