@@ -73,7 +73,8 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     logPath: paths.log,
     tty: spec.tty,
     stdin: spec.stdinOpen,
-    leaveStdinOpen: false,
+    // At a terminal a client may detach and another attach; through a pipe the end of the client is the end of the input.
+    leaveStdinOpen: spec.tty,
     exitCommand: exitCommand(ctx, record, paths),
   });
   const pid = await startMonitor(ctx.conmon, args, paths.bundle);
