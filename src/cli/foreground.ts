@@ -51,8 +51,20 @@ export async function runInForeground(context: CliContext, runtime: Runtime, o: 
   const raw = isRaw ? await rawMode(host.stdin) : undefined;
   try {
     using _size = o.tty ? followSize(host.stdout, (rows, cols) => handle.resize(rows, cols)) : undefined;
-    if (o.start) await runtime.startContainer(o.id, { signal: context.interruption().signal });
-    return await stay(context, runtime, { ...o, isRaw, giveBack: () => raw?.[Symbol.dispose]() }, { handle, exit, output });
+    // The program may speak before its start has come back to us: signals are its own from here on.
+    context.endInterruption();
+    const started = Promise.withResolvers<void>();
+    started.promise.catch(() => {});
+    const stayOptions: StayOptions = { ...o, isRaw, started: started.promise, giveBack: () => raw?.[Symbol.dispose]() };
+    using signals = forwardSignals(host, runtime, stayOptions);
+    try {
+      if (o.start) await runtime.startContainer(o.id);
+      started.resolve();
+    } catch (error) {
+      started.reject(error);
+      throw error;
+    }
+    return await stay(host, runtime, stayOptions, { handle, exit, output, left: signals.left });
   } finally {
     raw?.[Symbol.dispose]();
     stopWaiting.abort();
@@ -68,6 +80,8 @@ async function attach(runtime: Runtime, o: ForegroundOptions, signal: AbortSigna
 }
 
 interface StayOptions extends ForegroundOptions {
+  /** Signals wait for it: before, there is no process to send them to. */
+  readonly started: Promise<void>;
   /** Our terminal is in raw mode: its keys are bytes, and detach keys count. */
   readonly isRaw: boolean;
   /** Takes our terminal out of raw mode; must come before stdin is closed. */
@@ -78,17 +92,16 @@ interface Connection {
   readonly handle: AttachHandle;
   readonly exit: Promise<WaitOutcome>;
   readonly output: Promise<void>;
+  /** The user insisted on leaving. */
+  readonly left: Promise<ForegroundEnd>;
 }
 
-async function stay(context: CliContext, runtime: Runtime, o: StayOptions, connection: Connection): Promise<ForegroundEnd> {
-  const { host } = context;
-  using signals = forwardSignals(host, runtime, o);
-  context.endInterruption();
+async function stay(host: CliHost, runtime: Runtime, o: StayOptions, connection: Connection): Promise<ForegroundEnd> {
   const stdin = o.stdin ? copyStdin(host.stdin, connection.handle, o.isRaw ? o.detachKeys : new Uint8Array()) : undefined;
   try {
     return await Promise.race([
       ended(connection),
-      signals.left,
+      connection.left,
       readerGone(connection.output).then(() => afterReader(runtime, o)),
       ...(stdin ? [detachment(stdin.done)] : []),
     ]);
@@ -151,7 +164,11 @@ function forwardSignals(host: CliHost, runtime: Runtime, o: StayOptions): Dispos
       host.stderr.write(`berth: got ${insistence} signals; leaving ${o.name} running, "berth kill ${o.name}" ends it\n`);
       return leave();
     }
-    ignoringStopped(runtime.killContainer(o.id, signal, { anySignal: true })).catch((error: unknown) => left.reject(error));
+    const sent = o.started.then(
+      () => ignoringStopped(runtime.killContainer(o.id, signal, { anySignal: true })),
+      () => {},
+    );
+    sent.catch((error: unknown) => left.reject(error));
   };
   const registered = forwarded.map((signal) => host.onSignal(signal, onSignal));
   return {

@@ -136,6 +136,11 @@ export class ImageStore {
     return paths;
   }
 
+  /** Resolves once what killed pulls left half unpacked is gone; nothing need wait for it. */
+  get recovered(): Promise<void> {
+    return this.#recovered;
+  }
+
   /** Ends running pulls and waits until what they began is cleaned up. Idempotent. */
   async close(): Promise<void> {
     this.#closed.abort(new BerthError("aborted", "the image store was closed"));

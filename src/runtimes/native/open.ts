@@ -84,7 +84,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     onWarning: o.onWarning ?? (() => {}),
     exitHandler: exitHandler(paths.root, paths.run, found.runtime.path),
   };
-  if (!ctx.isExitHandler) await recover(ctx);
+  if (!ctx.isExitHandler) await Promise.all([recover(ctx), images.recovered]);
   let release: Promise<void> | undefined;
   return new NativeRuntime(ctx, {
     info: () => info(ctx, found.reasons),
