@@ -1,4 +1,5 @@
 /** Runs one contest: Berth and its peer in turn, so that whatever the machine does besides hits both alike. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Contest } from "./contests.ts";
 import type { Stage } from "./stage.ts";
 
@@ -12,11 +13,17 @@ export interface Result {
   readonly ratio: number;
 }
 
+const settleMs = 100;
+
 export async function measure(contest: Contest, stage: Stage): Promise<Result[]> {
   const { berth, peer } = await contest.prepare(stage);
   const figures: { readonly berth: readonly number[]; readonly peer: readonly number[] }[] = [];
   for (let round = -contest.warmups; round < contest.rounds; round++) {
-    const both = { berth: await berth(), peer: await peer() };
+    // Either side leaves work behind it (dockerd reaps and logs for tens of ms): the other must not pay for that.
+    await delay(settleMs);
+    const ours = await berth();
+    await delay(settleMs);
+    const both = { berth: ours, peer: await peer() };
     if (round >= 0) figures.push(both);
   }
   return contest.rows.map(({ name, unit }, row) => {

@@ -7,6 +7,7 @@ import { buildExecProcess } from "../../oci/process-spec.ts";
 import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
+import { hastenCgroupMove } from "./cgroup.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
 import { readBundle } from "./bundle.ts";
@@ -47,6 +48,7 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
   const { pid } = record.run;
   if (!isRunning(record) || pid === undefined)
     throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
+  hastenCgroupMove();
   const paths = pathsOf(ctx, id);
   const process = buildExecProcess({
     container: readBundle(paths).process,

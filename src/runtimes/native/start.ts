@@ -10,6 +10,7 @@ import { conmonArgs } from "../../oci/conmon.ts";
 import { failureMessage, startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import { mountSharedMemory, writeBundle } from "./bundle.ts";
+import { hastenCgroupMove } from "./cgroup.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
 import { mountRoot } from "./create.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
@@ -26,6 +27,7 @@ export async function startContainer(ctx: NativeContext, id: ContainerId): Promi
   await serialised(ctx, id, async (paths) => {
     const record = settle(ctx, mustGet(ctx, id));
     if (isRunning(record)) return;
+    hastenCgroupMove();
     await tearDownRun(ctx, record);
     await attempt(ctx, record, paths);
   });
