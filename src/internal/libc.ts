@@ -218,6 +218,15 @@ export function openpty(): { master: number; slave: number } {
   return { master, slave };
 }
 
+const FIONREAD = 0x541b;
+
+/** Bytes that can be read now. */
+export function pendingBytes(fd: number): number {
+  const count = new Int32Array(1);
+  ioctl(fd, FIONREAD, count);
+  return count[0] ?? 0;
+}
+
 /** The terminal passes bytes as they are: no echo, no signals, no line ends of its own. */
 export function makeRaw(fd: number): void {
   const termios = new Uint8Array(64);

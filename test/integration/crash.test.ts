@@ -81,10 +81,59 @@ async function audit(runtime: Runtime, at: string): Promise<void> {
     [],
     "no half unpacked layer",
   );
+  const keys = running.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerIdToString(containerId)])).sort();
+  assert.deepEqual(await column(at, "select key from leases"), keys, "leases match running containers");
+  assert.deepEqual(await column(at, "select key from port_bindings"), keys, "published ports match running containers");
+  assert.deepEqual(readdirSync(join(at, "run", "oci")).sort(), names(running), "OCI containers match running ones");
+  await eventually(
+    () => pairs().length === running.length,
+    () => `veth pairs: ${pairs().join(" ")}, running: ${running.length}`,
+  );
+  assert.equal(processesOf(at).length, running.length, `monitors: ${processesOf(at).join("; ")}`);
   for (const { containerId } of running) {
     assert.ok(containerId);
     assert.equal((await runtime.exec(containerId, ["true"])).exitCode, 0, "a running container is usable");
   }
+}
+
+async function column(at: string, query: string): Promise<string[]> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const db = new DatabaseSync(join(at, "state", "berth.db"), { readOnly: true });
+  try {
+    return db
+      .prepare(query)
+      .all()
+      .map((row) => String(row.key))
+      .sort();
+  } finally {
+    db.close();
+  }
+}
+
+/** The host's ends of our veth pairs. The kernel takes a pair away some milliseconds after its namespace. */
+function pairs(): string[] {
+  return readdirSync("/sys/class/net").filter((name) => /^ve[0-9a-f]{10}$/.test(name));
+}
+
+/** Monitors whose command line names the state directory. */
+function processesOf(at: string): string[] {
+  const lines = readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(commandLine);
+  return lines.filter((line) => line.includes("conmon") && line.includes(`${at}/`));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+async function eventually(holds: () => boolean, message: () => string): Promise<void> {
+  for (let tries = 0; tries < 250 && !holds(); tries += 1) await sleep(20);
+  assert.ok(holds(), message());
 }
 
 function cgroupLeaves(): string[] {

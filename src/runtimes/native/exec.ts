@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { BerthError } from "../../errors.ts";
-import { makeRaw, openpty, setWindowSize } from "../../internal/libc.ts";
+import { makeRaw, openpty, pendingBytes, setWindowSize } from "../../internal/libc.ts";
 import { processGroup } from "../../internal/process-identity.ts";
 import { childEnvironment } from "../../internal/spawn.ts";
 import { execArgs, type OciRuntime, startFailureCode } from "../../oci/runtime-command.ts";
@@ -92,24 +92,37 @@ async function afterOutput(ended: Promise<number>, output: ExecOutput): Promise<
   return code;
 }
 
-/** How long a pty may still deliver what was written to it before its last process ended. */
-const ptyDrainMs = 5_000;
+/** A slave that somebody else still holds would keep the exec from ending. */
+const ptyEndMs = 1_000;
+
+/** How often, and how often in a row, a pty must be found empty before its last writer is let go. */
+const [emptyCheckMs, emptyChecks] = [5, 2];
+
+/**
+ * Our own end of the slave stays open until all that was written has been read: when the last one closes, the kernel answers
+ * EIO, and what the reader has not fetched by then is lost to it.
+ */
+async function closeWhenDrained(master: number, slave: number, terminal: ReadStream): Promise<void> {
+  for (let empty = 0; empty < emptyChecks && !terminal.destroyed; empty = terminal.destroyed || pendingBytes(master) > 0 ? 0 : empty + 1) {
+    await new Promise((resolve) => setTimeout(resolve, emptyCheckMs));
+  }
+  closeSync(slave);
+}
 
 function startWithTerminal(request: ExecRequest, args: readonly string[], files: ExecFiles): RunningExec {
   const { master, slave } = openpty();
   // The pty inside the container does the line editing; the OCI runtime makes ours raw too, but only after a while.
   makeRaw(slave);
   const child = spawn(request.oci.path, args, { stdio: [slave, slave, slave], env: childEnvironment, detached: true });
-  child.once("spawn", () => closeSync(slave));
-  child.once("error", () => closeSync(slave));
   const terminal = new ReadStream(master);
   const output = new ExecOutput([[terminal, "stdout"]]);
   const ended = endOf(request, child, files, (text) => output.push({ channel: "stdout", bytes: Buffer.from(`${text}\r\n`) }));
   ended
-    .then(async () => {
-      const timer = setTimeout(() => output.close(), ptyDrainMs);
-      await output.ended;
-      clearTimeout(timer);
+    .catch(() => {})
+    .then(() => closeWhenDrained(master, slave, terminal))
+    .then(() => {
+      const timer = setTimeout(() => output.close(), ptyEndMs);
+      return output.ended.then(() => clearTimeout(timer));
     })
     .catch(() => output.close());
   const stream = execDuplex(output, {

@@ -46,7 +46,7 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
     return;
   }
   if (!hasLeftovers(paths)) return;
-  using lock = FileLock.tryAcquire(paths.lock);
+  using lock = await acquireSoon(paths.lock);
   if (lock === undefined) return;
   const now = ctx.store.get(record.key);
   if (now === undefined || isRunning(now)) return;
@@ -63,6 +63,19 @@ async function finishRemoval(ctx: NativeContext, record: ContainerRecord): Promi
   } catch (error) {
     if (!isBerthError(error, "not_found")) throw error;
   }
+}
+
+/**
+ * The lock of a process that was killed is free, but for some milliseconds when it died between fork and exec of a child.
+ * `undefined` when somebody alive holds it.
+ */
+async function acquireSoon(path: string): Promise<FileLock | undefined> {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const lock = FileLock.tryAcquire(path);
+    if (lock !== undefined) return lock;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return undefined;
 }
 
 function hasLeftovers(paths: ContainerPaths): boolean {
