@@ -13,10 +13,9 @@ export type {
   ObserveFacet,
   PullOptions,
   Runtime,
-  RuntimeExtras,
-  RuntimeInfo,
   WaitFacet,
 } from "./runtime/runtime.ts";
+export type * from "./runtime/extras.ts";
 export type * from "./runtime/types.ts";
 export { type ContainerId, containerId, containerIdLabel, containerIdToString, parseContainerId, standaloneId } from "./spec/container-id.ts";
 export { type Digest, parseDigest } from "./spec/digest.ts";

@@ -8,7 +8,8 @@ import { canonicalReference, parseReference } from "../spec/reference.ts";
 import type { PullPolicy, ServiceSpec } from "../spec/service-spec.ts";
 import type { Capabilities, RuntimeMethod } from "./capabilities.ts";
 import { execResultEvents } from "./exec-events.ts";
-import type { PullOptions, Runtime, RuntimeExtras } from "./runtime.ts";
+import type { RuntimeExtras } from "./extras.ts";
+import type { PullOptions, Runtime } from "./runtime.ts";
 import type * as t from "./types.ts";
 
 export abstract class BaseRuntime implements Runtime {

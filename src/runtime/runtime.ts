@@ -6,6 +6,7 @@ import type { ContainerId } from "../spec/container-id.ts";
 import type { TargetPlatform } from "../spec/platform.ts";
 import type { PullPolicy, ServiceSpec, SourcePolicy } from "../spec/service-spec.ts";
 import type { Capabilities } from "./capabilities.ts";
+import type { RuntimeExtras } from "./extras.ts";
 import type * as t from "./types.ts";
 
 /** A container's life: created, started any number of times, stopped or killed, removed. */
@@ -148,22 +149,6 @@ export interface FilesFacet {
   archivePut(id: ContainerId, path: string, tar: t.ByteSource, opts?: t.ArchivePutOptions, o?: t.CallOptions): Promise<void>;
   /** 49. */
   archiveHead(id: ContainerId, path: string, o?: t.CallOptions): Promise<t.PathStat>;
-}
-
-/** Optional methods outside the 49 (Appendix B); absent means the backend has none of it. */
-export interface RuntimeExtras {
-  /** Connects to the main process of a created or running container. Connect before `startContainer` to miss nothing. */
-  attachContainer?(id: ContainerId, o?: t.AttachOptions): Promise<t.AttachHandle>;
-  info?(): Promise<RuntimeInfo>;
-}
-
-/** What `berth info` prints. */
-export interface RuntimeInfo {
-  readonly backend: string;
-  readonly version: string;
-  /** Name → text, in the order to print. */
-  readonly facts: Readonly<Record<string, string>>;
-  readonly warnings: readonly string[];
 }
 
 export interface Runtime extends LifecycleFacet, ObserveFacet, LogsFacet, WaitFacet, ExecFacet, ImagesFacet, FilesFacet, AsyncDisposable {

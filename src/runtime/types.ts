@@ -1,7 +1,7 @@
 /** Vocabulary of the Runtime interface (contract 1.2 and 1.4–1.11). Instants are `Date`, durations milliseconds, sizes bytes. */
 import type { Duplex } from "node:stream";
 import type { ContainerId } from "../spec/container-id.ts";
-import type { PortMapping } from "../spec/service-spec.ts";
+import type { PortMapping, ServiceSpec } from "../spec/service-spec.ts";
 
 /** Last argument of every method. An abort rejects with `signal.reason`; what it leaves behind is said at the method. */
 export interface CallOptions {
@@ -261,14 +261,20 @@ export interface NetworkAttachmentDetail {
   readonly aliases: readonly string[];
   readonly ipv4?: string | undefined;
   /** Berth additions. */
+  readonly networkId?: string | undefined;
+  readonly ipv6?: string | undefined;
   readonly macAddress?: string | undefined;
   readonly gateway?: string | undefined;
+  /** Bits of the subnet. */
+  readonly prefix?: number | undefined;
 }
 
 export interface HealthDetail {
   readonly status: "none" | "starting" | "healthy" | "unhealthy";
   readonly failingStreak?: number | undefined;
   readonly lastOutput?: string | undefined;
+  /** Berth addition: the last five probes, oldest first. */
+  readonly log?: readonly { readonly start: Date; readonly end: Date; readonly exitCode: number; readonly output: string }[] | undefined;
 }
 
 export interface MountDetail {
@@ -313,6 +319,8 @@ export interface ContainerInspectDetails {
   readonly user?: string | undefined;
   readonly hostname?: string | undefined;
   readonly tty?: boolean | undefined;
+  /** Berth addition: the whole description as completed at create and changed by updates; secret values are left out. */
+  readonly spec?: ServiceSpec | undefined;
 }
 
 export interface RuntimeContainerSummary {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import type { Runtime, RuntimeInfo } from "../../runtime/runtime.ts";
+import type { RuntimeInfo } from "../../runtime/extras.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { version } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { fillTemplate, parseFormat } from "../format/template.ts";

@@ -12,7 +12,7 @@ import { hostFacts } from "../../oci/host-facts.ts";
 import { findOciRuntime, findProgram } from "../../oci/probe.ts";
 import { createRegistryClient } from "../../registry/client.ts";
 import { registryConfigFromEnvironment } from "../../registry/config.ts";
-import type { RuntimeInfo } from "../../runtime/runtime.ts";
+import type { RuntimeInfo } from "../../runtime/extras.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
 import { type Database, openDatabase } from "../../state/database.ts";
 import { version } from "../../version.ts";

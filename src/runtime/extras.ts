@@ -1,0 +1,217 @@
+/**
+ * What a full engine offers beside the 49 methods (contract Appendix B): the main process's terminal, exec handles, push,
+ * events, volumes, networks and disk usage. Every member is optional; absent means that the backend has none of it.
+ */
+import type { ContainerId } from "../spec/container-id.ts";
+import type { Descriptor } from "../spec/descriptor.ts";
+import type { TargetPlatform } from "../spec/platform.ts";
+import type { AttachHandle, AttachOptions, CallOptions, ExecHandle, ExecOptions, PullProgress, RegistryAuth } from "./types.ts";
+
+export interface RuntimeExtras {
+  /** Connects to the main process of a created or running container. Connect before `startContainer` to miss nothing. */
+  attachContainer?(id: ContainerId, o?: AttachOptions): Promise<AttachHandle>;
+  /** Size of the main process's terminal. Not running or without a terminal: `conflict`. */
+  resizeContainer?(id: ContainerId, rows: number, cols: number, o?: CallOptions): Promise<void>;
+  /** A further process as a handle that can be killed and says how it ended. Errors as `execPty`. */
+  openExec?(id: ContainerId, options: ExecProcessOptions, o?: CallOptions): Promise<ExecProcess>;
+  /** Sends an image to the registry its reference names. Exactly one `done`, last, on success. */
+  pushImage?(image: string, auth?: RegistryAuth, o?: CallOptions): Promise<AsyncIterable<PullProgress>>;
+  /** Asks the registry, not the store, what a reference names and for which platforms. */
+  resolveImage?(image: string, auth?: RegistryAuth, o?: CallOptions): Promise<ResolvedImage>;
+  /** From now on, or from `since` on without gap or duplicate; ends after `until`, else goes on. */
+  events?(o?: EventsOptions): Promise<AsyncIterable<RuntimeEvent>>;
+  /** What the backend keeps on disk. Walks directories: seconds on a large store. */
+  diskUsage?(o?: CallOptions): Promise<DiskUsage>;
+  readonly volumes?: VolumesFacet;
+  readonly networks?: NetworksFacet;
+  info?(): Promise<RuntimeInfo>;
+}
+
+/** What `berth info` prints. */
+export interface RuntimeInfo {
+  readonly backend: string;
+  readonly version: string;
+  /** Name → text, in the order to print. */
+  readonly facts: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+export interface ExecProcessOptions extends ExecOptions {
+  /** Ends the whole process tree after this time, in milliseconds; `end` is then `timed_out`. Absent = never. */
+  readonly timeoutMs?: number | undefined;
+  /** Size of the terminal from its first moment on. Only with `tty`. */
+  readonly size?: { readonly rows: number; readonly cols: number } | undefined;
+}
+
+/** How a further process ended. `code` is what a shell would show: 128 + n for a signal. */
+export type ExecEnd =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly code: number; readonly signal: string }
+  | { readonly kind: "timed_out" }
+  | { readonly kind: "aborted" }
+  /** The container stopped while the process ran. */
+  | { readonly kind: "container_gone" };
+
+export interface ExecProcess extends ExecHandle, AsyncDisposable {
+  /** Pid on the host, where it can be known. */
+  readonly pid?: number | undefined;
+  /** Sends a signal, default SIGKILL, to the process and everything it started. After the end: nothing. */
+  kill(signal?: string): Promise<void>;
+  /** Settles once, after all output was delivered or discarded; never rejects. */
+  readonly end: Promise<ExecEnd>;
+}
+
+export interface ResolvedImage {
+  /** Of the manifest or index the reference names. */
+  readonly descriptor: Descriptor;
+  readonly platforms: readonly TargetPlatform[];
+}
+
+export interface EventsOptions extends CallOptions {
+  /** A {@link RuntimeEvent.cursor}: everything after it; or an instant: everything from it on. */
+  readonly since?: string | Date | undefined;
+  /** Ends once everything up to this instant was given. */
+  readonly until?: Date | undefined;
+}
+
+/** Actions in Docker's words: `create`, `start`, `die`, `oom`, `health_status: healthy`, `pull`, `connect`, `mount`, … */
+export interface RuntimeEvent {
+  /** Grows by one with every event of this backend; never repeats, also after a crash. */
+  readonly sequence: number;
+  /** Opaque place to resume after. */
+  readonly cursor: string;
+  readonly time: Date;
+  readonly type: "container" | "image" | "network" | "volume" | "daemon";
+  readonly action: string;
+  readonly actor: {
+    /** Hex id of a container or network, image id, volume name. */
+    readonly id: string;
+    /** As in Docker: `name`, `image`, `exitCode`, `signal`, the labels, … */
+    readonly attributes: Readonly<Record<string, string>>;
+  };
+  /** Of container events. */
+  readonly containerId?: ContainerId | undefined;
+}
+
+export interface DiskUsage {
+  readonly images: readonly {
+    readonly id: string;
+    readonly references: readonly string[];
+    readonly sizeBytes: number;
+    /** Of `sizeBytes`, what other images use too. */
+    readonly sharedBytes: number;
+    readonly containers: number;
+    readonly created?: Date | undefined;
+  }[];
+  readonly containers: readonly {
+    readonly hexId: string;
+    readonly containerId?: ContainerId | undefined;
+    readonly name?: string | undefined;
+    /** The writable layer. */
+    readonly writableBytes: number;
+    readonly running: boolean;
+  }[];
+  readonly volumes: readonly { readonly name: string; readonly sizeBytes: number; readonly containers: number }[];
+  /** All unpacked layers, each once. */
+  readonly layersBytes: number;
+}
+
+/** A volume's life: created by name or by a container's first use, used by any number of containers, removed when none does. */
+export interface VolumesFacet {
+  /** There already with the same options: that one. Name of `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, absent = a random anonymous one. */
+  create(options: VolumeCreateOptions, o?: CallOptions): Promise<VolumeDetails>;
+  inspect(name: string, o?: CallOptions): Promise<VolumeDetails>;
+  list(o?: CallOptions): Promise<readonly VolumeDetails[]>;
+  /** In use: `conflict`. Unknown: `not_found`, with `force` nothing. */
+  remove(name: string, o?: CallOptions & { readonly force?: boolean | undefined }): Promise<void>;
+  /** Unused anonymous ones; with `all` named ones too. Labels as `key` or `key=value`; `!` before it excludes. */
+  prune(o?: CallOptions & { readonly all?: boolean | undefined; readonly labels?: readonly string[] | undefined }): Promise<{
+    readonly deleted: readonly string[];
+    readonly spaceReclaimed: number;
+  }>;
+}
+
+export interface VolumeCreateOptions {
+  readonly name?: string | undefined;
+  readonly driver?: "local" | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly options?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface VolumeDetails {
+  readonly name: string;
+  readonly driver: string;
+  /** Directory on the host of the engine. */
+  readonly mountpoint: string;
+  readonly createdAt?: Date | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly anonymous: boolean;
+  /** Hex ids of the containers that use it. */
+  readonly usedBy: readonly string[];
+}
+
+/** A network's life: created, joined by containers before and while they run, removed when none is connected. */
+export interface NetworksFacet {
+  create(options: NetworkCreateOptions, o?: CallOptions): Promise<NetworkDetails>;
+  /** Name, id or unique prefix of the id. */
+  inspect(nameOrId: string, o?: CallOptions): Promise<NetworkDetails>;
+  list(o?: CallOptions): Promise<readonly NetworkDetails[]>;
+  /** Containers connected or a predefined network: `conflict`. */
+  remove(nameOrId: string, o?: CallOptions): Promise<void>;
+  connect(nameOrId: string, id: ContainerId, options?: NetworkConnectOptions, o?: CallOptions): Promise<void>;
+  disconnect(nameOrId: string, id: ContainerId, o?: CallOptions & { readonly force?: boolean | undefined }): Promise<void>;
+  prune(
+    o?: CallOptions & { readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined },
+  ): Promise<{ readonly deleted: readonly string[] }>;
+}
+
+export interface NetworkCreateOptions {
+  readonly name: string;
+  readonly driver?: "bridge" | undefined;
+  /** No way out: no default route, no masquerading. */
+  readonly internal?: boolean | undefined;
+  readonly enableIpv6?: boolean | undefined;
+  /** Absent = a free one of the default pool; at most one of each family. */
+  readonly subnets?: readonly NetworkSubnet[] | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly options?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface NetworkSubnet {
+  /** As `10.86.0.0/16` or `fd00:1::/64`. */
+  readonly subnet: string;
+  readonly gateway?: string | undefined;
+  /** Where addresses are taken from; absent = the whole subnet. */
+  readonly ipRange?: string | undefined;
+}
+
+export interface NetworkConnectOptions {
+  readonly aliases?: readonly string[] | undefined;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly macAddress?: string | undefined;
+}
+
+export interface NetworkDetails {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly driver: "bridge" | "host" | "none" | (string & {});
+  readonly internal: boolean;
+  readonly enableIpv6: boolean;
+  readonly subnets: readonly NetworkSubnet[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly createdAt?: Date | undefined;
+  readonly containers: readonly {
+    readonly hexId: string;
+    readonly containerId?: ContainerId | undefined;
+    readonly name?: string | undefined;
+    readonly aliases: readonly string[];
+    /** With the length of the prefix, as `10.86.0.2/16`. */
+    readonly ipv4?: string | undefined;
+    readonly ipv6?: string | undefined;
+    readonly macAddress?: string | undefined;
+  }[];
+}
