@@ -1,6 +1,6 @@
 /** What an entry's name means inside a layer (image-spec layer.md "Whiteouts"). Pure: nothing here touches a disk. */
-import { malformed } from "./tar-header.ts";
-import type { TarEntry } from "./tar-reader.ts";
+import { malformed } from "../archive/tar-header.ts";
+import type { TarEntry } from "../archive/tar-reader.ts";
 
 export type LayerTarget =
   /** `path` has no leading slash, no `.` and no `..`; it is empty for the layer's root. */

@@ -27,10 +27,10 @@ import {
   writeSync,
 } from "node:fs";
 import { call, errnoCode, makedev } from "../internal/libc.ts";
-import { toCString, toDisplay, toPath } from "./byte-string.ts";
+import { toCString, toDisplay, toPath } from "../archive/byte-string.ts";
 import { hardlinkTarget, layerTarget } from "./layer-path.ts";
-import { malformed } from "./tar-header.ts";
-import type { TarEntry, TarSink } from "./tar-reader.ts";
+import { malformed } from "../archive/tar-header.ts";
+import type { TarEntry, TarSink } from "../archive/tar-reader.ts";
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const nodeTypes = { character: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { BerthError, isBerthError, messageOf } from "../errors.ts";
 import { errnoCode } from "../internal/libc.ts";
 import type { Digest } from "../spec/digest.ts";
-import { toDisplay } from "./byte-string.ts";
-import { decompressed } from "./decompress.ts";
+import { toDisplay } from "../archive/byte-string.ts";
+import { decompressed } from "../archive/decompress.ts";
 import { isDiskFull } from "./disk-full.ts";
 import { LayerWriter } from "./layer-writer.ts";
-import { TarReader } from "./tar-reader.ts";
+import { TarReader } from "../archive/tar-reader.ts";
 
 export interface Unpacked {
   /** Digest of the uncompressed tar. */
