@@ -13,17 +13,21 @@ export function isIsolated(): boolean {
 
 /** Runs this very program again inside the namespaces and answers its exit code. Needs root. */
 export function runIsolated(): number {
-  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  // The shell stays as process 1: it reaps what loses its parent in there, which Node would not.
-  const script = 'ip link set lo up && "$@"; exit $?';
-  const args = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", ...again];
-  const done = spawnSync("unshare", args, { stdio: "inherit", env: isolatedEnvironment() });
+  const [program = "", ...args] = isolated([process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+  const done = spawnSync(program, args, { stdio: "inherit", env: isolatedEnvironment() });
   if (done.error) throw done.error;
   return done.status ?? 1;
 }
 
+/** The command that runs `command` inside namespaces of its own. */
+export function isolated(command: readonly string[]): string[] {
+  // The shell stays as process 1: it reaps what loses its parent in there, which Node would not.
+  const script = 'ip link set lo up && "$@"; exit $?';
+  return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", ...command];
+}
+
 /** Extra certificates cost every Node child tens of milliseconds, and nothing inside speaks TLS. */
-function isolatedEnvironment(): NodeJS.ProcessEnv {
+export function isolatedEnvironment(): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
   return { ...environment, [marker]: "1" };
 }

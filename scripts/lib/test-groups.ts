@@ -5,8 +5,10 @@ export interface TestGroup {
   /** Files, as glob patterns from the root of the project; `not` takes some out again. */
   readonly files: readonly string[];
   readonly not?: readonly string[];
-  /** Containers, mounts and namespaces need root. */
+  /** Containers, mounts and namespaces need root. Each file then runs in net, mount and pid namespaces of its own. */
   readonly needsRoot: boolean;
+  /** Short files of a group that needs root share one process and its namespaces. */
+  readonly together?: boolean;
   /** How many test files run at once. */
   readonly atOnce: number;
 }
@@ -25,9 +27,9 @@ export const checks: readonly Check[] = [
 
 export const groups: readonly TestGroup[] = [
   { name: "structure", files: ["test/*.test.ts"], not: ["test/readme.test.ts"], needsRoot: false, atOnce: 2 },
-  { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, atOnce: 2 },
+  { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, together: true, atOnce: 2 },
   { name: "contract on mock", files: ["test/contract/mock*.test.ts"], needsRoot: false, atOnce: 1 },
-  { name: "contract on native, with crun and with runc", files: ["test/contract/native*.test.ts"], needsRoot: true, atOnce: 1 },
-  { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 1 },
+  { name: "contract on native, with crun and with runc", files: ["test/contract/native*.test.ts"], needsRoot: true, atOnce: 2 },
+  { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 2 },
   { name: "readme", files: ["test/readme.test.ts"], needsRoot: true, atOnce: 1 },
 ];

@@ -7,9 +7,10 @@ import { layout } from "../../src/runtimes/native/layout.ts";
 import { openNativeRuntime } from "../../src/runtimes/native/open.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { type OpenedBackend, runContract } from "../../src/testing/run-contract.ts";
-import { openDemoRegistry } from "../support/demo-registry.ts";
+import { openDemoRegistry } from "./demo-registry.ts";
 
-for (const ociRuntime of ["crun", "runc"] as const) {
+/** The contract on the native backend with one OCI runtime. */
+export function runNativeContract(ociRuntime: "crun" | "runc"): void {
   runContract({
     name: `native with ${ociRuntime}`,
     open: () => openNative(ociRuntime),

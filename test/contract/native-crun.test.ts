@@ -1,0 +1,3 @@
+import { runNativeContract } from "../support/native-contract.ts";
+
+runNativeContract("crun");
