@@ -25,12 +25,9 @@ export async function openDatabase(path: string, schemas: readonly string[]): Pr
     db.close();
     throw new BerthError("configuration", `${path} was written by a newer berth (format ${version}, this one reads ${formatVersion}); upgrade berth`);
   }
-  if (version === 0) {
-    transaction(db, () => {
-      for (const schema of schemas) db.exec(schema);
-      db.exec(`pragma user_version = ${formatVersion}`);
-    });
-  }
+  // Statements of the form "if not exists" only read where everything is there; a room that came later adds its tables here.
+  for (const schema of schemas) db.exec(schema);
+  if (version === 0) db.exec(`pragma user_version = ${formatVersion}`);
   return db;
 }
 
