@@ -221,7 +221,7 @@ function describePrivileges(runtime: OciRuntime): void {
   });
   test("an init in front, that reaps", () => {
     const zombies = "cat /proc/[0-9]*/stat | grep -c ') Z ' || true";
-    const script = `cat /proc/1/comm; echo $$; sh -c 'sleep 0 &'; for i in $(seq 50); do [ "$(${zombies})" = 0 ] && break; sleep 0.1; done; ${zombies}`;
+    const script = `cat /proc/1/comm; echo $$; sh -c 'sleep 0 &'; for i in $(seq 100); do left=$(${zombies}); [ "$left" = 0 ] && break; sleep 0.1; done; echo $left`;
     const [comm, pid, left] = inside(runtime, script, { initContainer: true }).split("\n");
     assert.deepEqual([comm, left], ["berth-init", "0"]);
     assert.notEqual(pid, "1");
