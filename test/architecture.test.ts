@@ -24,6 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   oci: ["spec", "errors", "internal"],
   "runtimes/native": ["runtime", "spec", "errors", "internal", "state", "content", "registry", "snapshots", "archive", "images", "network", "oci", "version"],
   "runtimes/mock": ["runtime", "spec", "errors", "internal"],
+  "docker-api": ["runtime", "spec", "errors", "internal"],
   engine: ["runtime", "spec", "errors", "internal"],
   testing: ["runtime", "spec", "errors", "internal"],
   cli: ["engine", "runtime", "spec", "errors", "internal", "open-runtime", "version"],
