@@ -31,16 +31,48 @@ export async function openDatabase(path: string, schemas: readonly string[]): Pr
   return db;
 }
 
+/** What waits for the end of an open transaction. */
+const committed = new WeakMap<Database, (() => void)[]>();
+
 /** All or nothing, and durable when it returns. `run` must be synchronous and short: other processes wait for it. */
 export function transaction<T>(db: Database, run: () => T): T {
   db.exec("begin immediate");
   try {
     const result = run();
     db.exec("commit");
+    const waiting = committed.get(db);
+    committed.delete(db);
+    for (const tell of waiting ?? []) tell();
     return result;
   } catch (error) {
-    db.exec("rollback");
+    committed.delete(db);
+    if (db.isTransaction) db.exec("rollback");
     throw error;
+  }
+}
+
+/** In the transaction that is open, or in one of its own. */
+export function inTransaction<T>(db: Database, run: () => T): T {
+  return db.isTransaction ? run() : transaction(db, run);
+}
+
+/** Calls back once the open transaction is committed; never when it is rolled back. Without one, at once. */
+export function afterCommit(db: Database, tell: () => void): void {
+  if (!db.isTransaction) return tell();
+  committed.set(db, [...(committed.get(db) ?? []), tell]);
+}
+
+/**
+ * Writes that survive the death of every process but need not survive a power cut: they cost no sync of the disk. A later
+ * synced transaction makes them durable too. Inside an open transaction they are part of that.
+ */
+export function unsynced<T>(db: Database, run: () => T): T {
+  if (db.isTransaction) return run();
+  db.exec("pragma synchronous = normal");
+  try {
+    return transaction(db, run);
+  } finally {
+    db.exec("pragma synchronous = full");
   }
 }
 

@@ -9,6 +9,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `kernel`: programs are real ones, so that any shell text runs and namespaces, limits and mounts can be seen from inside
  * - `reopen`: the state can be opened a second time while or after the first runtime is open
  * - `attach`: `extras.attachContainer`
+ * - `events`: `extras.events`
  * - `wait-status`: an own `exit(137)` can be told from a SIGKILL
  * - `oom`: exceeding the memory limit ends in an OOM kill that is noticed
  * - `delete-on-exit`: the runtime itself removes containers with `lifecycle.deleteOnExit`
@@ -21,6 +22,7 @@ export const traits = [
   "kernel",
   "reopen",
   "attach",
+  "events",
   "wait-status",
   "oom",
   "delete-on-exit",

@@ -1,4 +1,5 @@
 /** Further processes in a simulated container (contract 2.5). */
+import { randomBytes } from "node:crypto";
 import { Duplex } from "node:stream";
 import { BerthError } from "../../errors.ts";
 import type { ExecOutputChunk } from "../../runtime/exec-events.ts";
@@ -39,9 +40,12 @@ export function startExec(world: World, container: Container, o: ExecOptions, mo
     write: (channel, bytes) => output.add(channel, o.tty === true ? toTerminal(bytes) : bytes),
   });
   run.execs.add(process);
+  const told = { execID: randomBytes(32).toString("hex") };
+  for (const action of ["exec_create", "exec_start"]) world.journal.recordContainer(container, `${action}: ${o.command.join(" ")}`, told);
   const exit = process.exited.then(({ code }) => {
     run.execs.delete(process);
     output.end();
+    world.journal.recordContainer(container, "exec_die", { ...told, exitCode: String(code) });
     return code;
   });
   const program = world.execProgram(o.command);

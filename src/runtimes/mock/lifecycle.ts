@@ -35,6 +35,7 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   for (const target of anonymousTargets(spec, image)) container.volumes.set(target, new Map());
   for (const entry of spec.storage) if (entry.type === "named") world.volume(entry.name);
   world.containers.set(key, container);
+  world.journal.recordContainer(container, "create");
 }
 
 function refuseUnknownContainers(world: World, spec: CompleteSpec): void {
@@ -65,6 +66,7 @@ export function startContainer(world: World, container: Container): void {
     container.exit = undefined;
     container.failure = undefined;
     container.startedAt = world.clock.now();
+    world.journal.recordContainer(container, "start");
     container.setup.hub.begin(run.process);
     if (!container.spec.stdinOpen) run.process.stdin.end();
     run.process.start(program);
@@ -148,6 +150,7 @@ function finishRun(world: World, container: Container, exit: ProcessExit): void 
   container.run = undefined;
   container.paused = false;
   if (container.status === "running") container.status = "exited";
+  world.journal.recordExit(container);
   container.setup.log.flush();
   container.setup.hub.end();
   container.wake("exit");
@@ -161,12 +164,17 @@ export async function stopContainer(world: World, container: Container, timeoutM
   const signal = parseSignal(stopSignal ?? stopSignalOf(container), { any: true });
   const { run } = container;
   if (run === undefined) return;
-  run.process.signal(signal);
+  const send = (number: number): void => {
+    world.journal.recordContainer(container, "kill", { signal: String(number) });
+    run.process.signal(number);
+  };
+  send(signal);
   if (container.paused) thaw(container);
-  if (limitMs === 0) run.process.signal(sigkill);
+  if (limitMs === 0) send(sigkill);
   const forever = limitMs < 0 || limitMs === Number.POSITIVE_INFINITY;
-  using _timer = forever ? { [Symbol.dispose]: () => {} } : world.clock.after(limitMs, () => run.process.signal(sigkill));
+  using _timer = forever ? { [Symbol.dispose]: () => {} } : world.clock.after(limitMs, () => send(sigkill));
   await run.recorded;
+  world.journal.recordContainer(container, "stop");
 }
 
 function stopSignalOf(container: Container): string {
@@ -174,10 +182,11 @@ function stopSignalOf(container: Container): string {
 }
 
 /** Method 28. */
-export async function killContainer(container: Container, signalText: string, anySignal: boolean | undefined): Promise<void> {
+export async function killContainer(world: World, container: Container, signalText: string, anySignal: boolean | undefined): Promise<void> {
   const { number } = assertSignal(signalText, { anySignal });
   const run = container.mustRun("kill");
   const isStop = number === parseSignal(stopSignalOf(container), { any: true });
+  world.journal.recordContainer(container, "kill", { signal: String(number) });
   run.process.signal(number);
   if (container.paused && (isStop || number === sigkill)) thaw(container);
   if (number === sigkill) await run.recorded;
@@ -187,6 +196,7 @@ export async function killContainer(container: Container, signalText: string, an
 export async function removeContainer(world: World, container: Container): Promise<void> {
   container.status = "removing";
   const { run } = container;
+  if (run !== undefined) world.journal.recordContainer(container, "kill", { signal: String(sigkill) });
   run?.process.signal(sigkill);
   await run?.recorded;
   forget(world, container);
@@ -196,23 +206,26 @@ function forget(world: World, container: Container): void {
   if (world.containers.get(container.key) !== container || container.isRunning) return;
   world.containers.delete(container.key);
   world.images.release(container.setup.image.id);
+  world.journal.recordContainer(container, "destroy");
   container.setup.log.wake();
   container.wake("removed");
 }
 
 /** Method 39. */
-export function pauseContainer(container: Container): void {
+export function pauseContainer(world: World, container: Container): void {
   const run = container.mustRun("pause");
   if (container.paused) throw new BerthError("conflict", `container ${container.key} is paused already`);
   container.paused = true;
   run.process.freeze();
   for (const exec of run.execs) exec.freeze();
+  world.journal.recordContainer(container, "pause");
 }
 
 /** Method 40. */
-export function unpauseContainer(container: Container): void {
+export function unpauseContainer(world: World, container: Container): void {
   if (!container.paused) throw new BerthError("conflict", `container ${container.key} is not paused`);
   thaw(container);
+  world.journal.recordContainer(container, "unpause");
 }
 
 function thaw(container: Container): void {
@@ -233,5 +246,7 @@ export function renameContainer(world: World, container: Container, newName: str
   container.refuseRemoving();
   const holder = world.byName(name);
   if (holder !== undefined) throw new BerthError("conflict", `the name ${name} is in use by container ${holder.key}; choose another`);
+  const oldName = container.name;
   container.name = name;
+  world.journal.recordContainer(container, "rename", { oldName: `/${oldName}` });
 }

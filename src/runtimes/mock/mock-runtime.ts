@@ -54,8 +54,14 @@ export class MockRuntime extends BaseRuntime {
       extras: {
         attachContainer: async (id, o = {}) => {
           this.#checkOpen(o.signal);
-          const { spec, setup } = this.#get(id);
+          const container = this.#get(id);
+          const { spec, setup } = container;
+          world.journal.recordContainer(container, "attach");
           return setup.hub.attach(o.stdin === true && spec.stdinOpen, o.signal);
+        },
+        events: async (o = {}) => {
+          this.#checkOpen(o.signal);
+          return world.journal.follow(o, this.#closing.signal);
         },
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
       },
@@ -101,7 +107,7 @@ export class MockRuntime extends BaseRuntime {
   }
 
   override killContainer(id: ContainerId, signal = "SIGKILL", o: t.CallOptions & { readonly anySignal?: boolean | undefined } = {}): Promise<void> {
-    return this.#call("killContainer", o.signal, () => lifecycle.killContainer(this.#get(id), signal, o.anySignal));
+    return this.#call("killContainer", o.signal, () => lifecycle.killContainer(this.#world, this.#get(id), signal, o.anySignal));
   }
 
   removeContainer(id: ContainerId, o: t.CallOptions & { readonly keepAnonymousVolumes?: boolean | undefined } = {}): Promise<void> {
@@ -117,11 +123,11 @@ export class MockRuntime extends BaseRuntime {
   }
 
   override pauseContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
-    return this.#locked("pauseContainer", id, o, async (container) => lifecycle.pauseContainer(container));
+    return this.#locked("pauseContainer", id, o, async (container) => lifecycle.pauseContainer(this.#world, container));
   }
 
   override unpauseContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
-    return this.#locked("unpauseContainer", id, o, async (container) => lifecycle.unpauseContainer(container));
+    return this.#locked("unpauseContainer", id, o, async (container) => lifecycle.unpauseContainer(this.#world, container));
   }
 
   override pruneContainers(o: Parameters<Runtime["pruneContainers"]>[0] = {}): Promise<t.ContainerPruneResult> {

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Container } from "./container.ts";
 import type { Files } from "./file-tree.ts";
 import { ImageStore } from "./images.ts";
+import { MockJournal } from "./journal.ts";
 import { MockNetwork } from "./network.ts";
 import { type MockProgram, runUntilSignalled, type StartRefusal } from "./process.ts";
 import { MockRegistry } from "./registry.ts";
@@ -34,6 +35,7 @@ export class World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly registry: MockRegistry;
   readonly images: ImageStore;
+  readonly journal: MockJournal;
   readonly network: MockNetwork = new MockNetwork();
   readonly locks: KeyedLock = new KeyedLock();
   readonly containers: Map<string, Container> = new Map();
@@ -46,6 +48,7 @@ export class World {
   constructor(o: WorldOptions) {
     this.clock = o.clock ?? systemClock;
     this.uuid = Buffer.from((o.random ?? randomBytes)(16)).toString("hex");
+    this.journal = new MockJournal(this.clock, this.uuid);
     this.env = o.env ?? {};
     this.#programs = o.programs ?? (() => undefined);
     const host = o.platform ?? hostPlatform();

@@ -1,7 +1,7 @@
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { MountDetail, NetworkAttachmentDetail } from "../../runtime/types.ts";
 import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
-import { type Database, transaction } from "../../state/database.ts";
+import { type Database, inTransaction, unsynced } from "../../state/database.ts";
 
 /**
  * The durable records of containers. A row exists from the moment a create is acknowledged to the moment a remove is;
@@ -100,6 +100,16 @@ export class ContainerStore {
     return row === undefined ? undefined : toRecord(row);
   }
 
+  /** All that `run` writes to the state store, or nothing of it. */
+  atomically<T>(run: () => T): T {
+    return inTransaction(this.#db, run);
+  }
+
+  /** Likewise, for what need not survive a power cut. */
+  atomicallyUnsynced<T>(run: () => T): T {
+    return unsynced(this.#db, run);
+  }
+
   insert(record: ContainerRecord): void {
     const { key, hexId, name, imageId, facts, run } = record;
     this.#statements.insert.run(key, hexId, name, imageId, JSON.stringify(facts), JSON.stringify(run));
@@ -111,7 +121,7 @@ export class ContainerStore {
 
   /** Reads and replaces the run in one transaction; `change` answers `undefined` to leave it. */
   updateRun(key: string, change: (run: ContainerRun) => ContainerRun | undefined): ContainerRecord | undefined {
-    return transaction(this.#db, () => {
+    return inTransaction(this.#db, () => {
       const record = this.get(key);
       if (record === undefined) return undefined;
       const run = change(record.run);
@@ -124,7 +134,7 @@ export class ContainerStore {
   /** Removes the record and keeps for an hour how its last run ended: who waits for it may hear of the removal first. */
   delete(record: ContainerRecord): void {
     const now = Date.now();
-    transaction(this.#db, () => {
+    inTransaction(this.#db, () => {
       const last = this.get(record.key)?.run ?? record.run;
       this.#statements.forget.run(now - 3_600_000);
       this.#statements.bury.run(record.key, record.facts.createdAt, now, JSON.stringify(last));

@@ -9,6 +9,7 @@ import type { HostFacts } from "../../oci/host-facts.ts";
 import type { OciRuntime } from "../../oci/runtime-command.ts";
 import type { PendingAttach } from "./attach.ts";
 import type { ContainerRecord, ContainerStore } from "./container-store.ts";
+import type { EventLog } from "./events.ts";
 import type { ExitNotices } from "./exit-notices.ts";
 import { type ContainerPaths, containerPaths, type Layout } from "./layout.ts";
 import type { Volumes } from "./volumes.ts";
@@ -18,6 +19,8 @@ export interface NativeContext {
   readonly uuid: string;
   readonly layout: Layout;
   readonly store: ContainerStore;
+  /** Where everything that happens is told; write a record and its event in one transaction. */
+  readonly journal: EventLog;
   readonly images: ImageStore;
   readonly network: NetworkStack;
   readonly volumes: Volumes;

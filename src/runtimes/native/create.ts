@@ -72,7 +72,10 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
       }
       unmount(paths.merged, MNT_DETACH);
     }
-    ctx.store.insert(record);
+    ctx.store.atomically(() => {
+      ctx.store.insert(record);
+      ctx.journal.recordContainer(record, "create");
+    });
   } catch (cause) {
     unmount(paths.merged, MNT_DETACH);
     rmSync(paths.directory, { recursive: true, force: true });

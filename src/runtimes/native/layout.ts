@@ -13,6 +13,8 @@ export interface Layout {
   readonly exits: string;
   readonly locks: string;
   readonly bundles: string;
+  /** Its time stamp tells of appends to the journal. */
+  readonly eventNotice: string;
   /** State directory of the OCI runtime. */
   readonly oci: string;
 }
@@ -27,6 +29,7 @@ export function layout(root: string, run: string): Layout {
     exits: join(root, "exits"),
     locks: join(run, "locks"),
     bundles: join(run, "bundles"),
+    eventNotice: join(run, "events"),
     oci: join(run, "oci"),
   };
 }

@@ -14,6 +14,7 @@ import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { findContainer } from "./container-network.ts";
 import { createContainer } from "./create.ts";
+import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
@@ -65,7 +66,11 @@ export class NativeRuntime extends BaseRuntime {
     super({
       backend: "native",
       capabilities: nativeCapabilities,
-      extras: { attachContainer: (id, options) => this.#attach(id, options ?? {}), info: async () => o.info() },
+      extras: {
+        attachContainer: (id, options) => this.#attach(id, options ?? {}),
+        events: async (options = {}) => events(ctx, options),
+        info: async () => o.info(),
+      },
     });
     this.#ctx = ctx;
     this.#release = o.release;
@@ -220,6 +225,7 @@ export class NativeRuntime extends BaseRuntime {
     const pending = await openAttach(pathsOf(this.#ctx, id), record.name, o);
     if (isRunning(record)) await pending.connect();
     else this.#ctx.pendingAttaches.set(record.key, [...(this.#ctx.pendingAttaches.get(record.key) ?? []), pending]);
+    this.#ctx.journal.recordContainer(record, "attach");
     return pending.handle;
   }
 

@@ -15,10 +15,12 @@ import { registryConfigFromEnvironment } from "../../registry/config.ts";
 import type { RuntimeInfo } from "../../runtime/extras.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
 import { type Database, openDatabase } from "../../state/database.ts";
+import { Journal, journalSchema } from "../../state/journal.ts";
 import { version } from "../../version.ts";
 import { cgroupVersion } from "./cgroup.ts";
 import { ContainerStore, containersSchema } from "./container-store.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
+import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
 import { layout, makeLayout } from "./layout.ts";
 import { NativeRuntime } from "./native-runtime.ts";
@@ -56,7 +58,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const conmon = findProgram("conmon");
   if (conmon === undefined) throw new BerthError("configuration", "conmon is not installed; install it (Debian: apt install conmon)");
   const found = await findOciRuntime({ preferred: o.ociRuntime, cacheFile: join(paths.run, "oci-runtime.json"), root: paths.oci });
-  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, containersSchema]);
+  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, containersSchema, journalSchema]);
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
@@ -65,6 +67,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     uuid,
     layout: paths,
     store: new ContainerStore(db),
+    journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,
     network: openNetworkStack({ db, uuid, defaultRoot: root === defaultRoot }),
     volumes: new Volumes(paths.volumes),
@@ -91,6 +94,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     release: () => {
       release ??= closeAll(ctx, closed, () => {
         registry.close();
+        ctx.journal[Symbol.dispose]();
         db.close();
       });
       return release;

@@ -8,6 +8,7 @@ import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import type { ExecCallOptions, ExecEvent, ExecOptions, ExecResult } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { hastenCgroupMove } from "./cgroup.ts";
+import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
 import { readBundle } from "./bundle.ts";
@@ -61,12 +62,13 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
     tty: o.tty === true,
     hostCapabilities: ctx.host.capabilities,
   });
-  return startExec({
+  const name = randomBytes(32).toString("hex");
+  const running = startExec({
     oci: ctx.oci,
     ociId: paths.ociId,
     process,
     bundle: paths.bundle,
-    name: randomBytes(6).toString("hex"),
+    name: name.slice(0, 12),
     tty: o.tty === true,
     stdin: o.attachStdin === true,
     stdout: o.attachStdout === true || o.tty === true,
@@ -74,4 +76,17 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
     command: o.command,
     containerEnds: (withinMs) => mainEnds(mainProcess(record.run), withinMs),
   });
+  recordExec(ctx, record, { execId: name, command: o.command, exit: running.exit });
+  return running;
+}
+
+function recordExec(ctx: NativeContext, record: ContainerRecord, o: { execId: string; command: readonly string[]; exit: Promise<number> }): void {
+  const attributes = { execID: o.execId };
+  ctx.store.atomicallyUnsynced(() => {
+    for (const action of ["exec_create", "exec_start"]) ctx.journal.recordContainer(record, `${action}: ${o.command.join(" ")}`, attributes);
+  });
+  const die = (exitCode: number): void => {
+    if (!ctx.closed.aborted) ctx.journal.recordContainer(record, "exec_die", { ...attributes, exitCode: String(exitCode) });
+  };
+  o.exit.then(die, () => {});
 }

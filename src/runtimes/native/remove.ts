@@ -25,7 +25,10 @@ export async function removeContainer(ctx: NativeContext, id: ContainerId, keepA
       } catch (cause) {
         throw new BerthError("internal", `cannot remove container ${record.name}: ${messageOf(cause)}; remove it again once that is mended`, { cause });
       }
-      ctx.store.delete(record);
+      ctx.store.atomically(() => {
+        ctx.store.delete(record);
+        ctx.journal.recordContainer(ctx.store.get(key) ?? record, "destroy");
+      });
       ctx.supervised.get(key)?.release();
       ctx.supervised.delete(key);
       for (const attach of ctx.pendingAttaches.get(key) ?? []) attach.handle.close();

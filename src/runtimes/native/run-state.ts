@@ -35,22 +35,24 @@ export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRe
   if (exit === undefined) return record;
   const exact = exactStatus(ctx, record.key);
   const oomKilled = existsSync(paths.oomFile);
-  const settled = ctx.store.updateRun(record.key, (run) =>
-    run.status !== "running" || run.starts !== record.run.starts
-      ? undefined
-      : {
-          ...run,
-          status: "exited",
-          exits: run.exits + 1,
-          exitCode: exact?.code ?? exit.code,
-          exitSignal: exact?.signal,
-          exitIsExact: exact !== undefined,
-          oomKilled,
-          finishedAt: exit.finishedAt,
-          pid: undefined,
-          pidStart: undefined,
-        },
-  );
+  const settled = ctx.store.updateRun(record.key, (run) => {
+    // Whoever comes first records the exit and tells it.
+    if (run.status !== "running" || run.starts !== record.run.starts) return undefined;
+    const ended: ContainerRun = {
+      ...run,
+      status: "exited",
+      exits: run.exits + 1,
+      exitCode: exact?.code ?? exit.code,
+      exitSignal: exact?.signal,
+      exitIsExact: exact !== undefined,
+      oomKilled,
+      finishedAt: exit.finishedAt,
+      pid: undefined,
+      pidStart: undefined,
+    };
+    ctx.journal.recordExit(record, ended);
+    return ended;
+  });
   return settled ?? record;
 }
 

@@ -135,7 +135,10 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
         ? undefined
         : [{ network: endpoint.network, aliases: [], ipv4: endpoint.ipv4, macAddress: endpoint.macAddress, gateway: endpoint.gateway }],
   };
-  ctx.store.setRun(record.key, run);
+  ctx.store.atomically(() => {
+    ctx.store.setRun(record.key, run);
+    ctx.journal.recordContainer(record, "start");
+  });
 }
 
 /**

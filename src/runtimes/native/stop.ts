@@ -22,6 +22,7 @@ export async function stopContainer(ctx: NativeContext, id: ContainerId, timeout
   try {
     ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
     await endRun(ctx, record, signal, graceMs < 0 ? Number.POSITIVE_INFINITY : graceMs);
+    ctx.journal.recordContainer(record, "stop");
   } finally {
     ctx.stopping.delete(record.key);
   }
@@ -34,11 +35,19 @@ async function endRun(ctx: NativeContext, record: ContainerRecord, signal: numbe
   const exited = waitFor(ctx, id, "not-running", undefined);
   if (main !== undefined) {
     const delivered = signalProcess(main, signal);
+    recordKill(ctx, record, signal);
     const patience = delivered ? graceMs : Math.min(graceMs, 2_000);
     const ended = patience > 0 && (await endedWithin(main, patience));
-    if (!ended) await kill(ctx, record);
+    if (!ended) {
+      if (signal !== 9 || patience > 0) recordKill(ctx, record, 9);
+      await kill(ctx, record);
+    }
   }
   await exited;
+}
+
+function recordKill(ctx: NativeContext, record: ContainerRecord, signal: number): void {
+  ctx.journal.recordContainer(record, "kill", { signal: String(signal) });
 }
 
 async function endedWithin(main: { pid: number; startTicks: number }, timeoutMs: number): Promise<boolean> {
@@ -71,9 +80,11 @@ export async function killContainer(ctx: NativeContext, id: ContainerId, signal:
   if (isStop) ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
   if (number !== 9) {
     if (!signalProcess(main, number)) throw new BerthError("conflict", `container ${record.name} is not running`);
+    recordKill(ctx, record, number);
     return;
   }
   const exited = waitFor(ctx, id, "not-running", undefined);
+  recordKill(ctx, record, number);
   await kill(ctx, record);
   await exited;
 }
@@ -83,6 +94,7 @@ export async function killForRemoval(ctx: NativeContext, record: ContainerRecord
   const settled = settle(ctx, record);
   if (!isRunning(settled)) return;
   const exited = waitFor(ctx, record.facts.id, "not-running", undefined);
+  recordKill(ctx, record, 9);
   await kill(ctx, settled);
   await exited;
 }

@@ -1,5 +1,6 @@
 import type { ContractCase } from "../contract.ts";
 import { attachCases } from "./attach.ts";
+import { eventCases } from "./events.ts";
 import { execCases, execPtyCases } from "./exec.ts";
 import { imageCases } from "./images.ts";
 import { lifecycleCases } from "./lifecycle.ts";
@@ -24,6 +25,7 @@ export const allCases: readonly ContractCase[] = [
   ...execCases,
   ...execPtyCases,
   ...attachCases,
+  ...eventCases,
   ...statsCases,
   ...observeCases,
   ...networkCases,
