@@ -7,7 +7,7 @@ import type { Reference } from "../spec/reference.ts";
 import { GrowthNotice } from "./growing-file.ts";
 import { type Lease, Leases, type SharedWork } from "./leases.ts";
 import type { Limiter } from "./limiter.ts";
-import { isDiskFull } from "./disk-full.ts";
+import { isDiskFull } from "../internal/disk-full.ts";
 import { layerStatus, StatusBoard } from "./pull-progress.ts";
 
 /** Where a blob comes from. */

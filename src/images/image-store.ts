@@ -14,7 +14,7 @@ import { canonicalReference, parseReference, type Reference, repositoryName } fr
 import type { PullPolicy } from "../spec/service-spec.ts";
 import type { Database } from "../state/database.ts";
 import { BlobDownloads } from "./blob-downloads.ts";
-import { isDiskFull } from "./disk-full.ts";
+import { isDiskFull } from "../internal/disk-full.ts";
 import { type Image, ImageRecords, type NameRecord } from "./image-records.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { Leases, type SharedWork } from "./leases.ts";

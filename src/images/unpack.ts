@@ -4,7 +4,7 @@ import { errnoCode } from "../internal/libc.ts";
 import type { Digest } from "../spec/digest.ts";
 import { toDisplay } from "../archive/byte-string.ts";
 import { decompressed } from "../archive/decompress.ts";
-import { isDiskFull } from "./disk-full.ts";
+import { isDiskFull } from "../internal/disk-full.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { TarReader } from "../archive/tar-reader.ts";
 

@@ -147,7 +147,7 @@ describe("storage", () => {
     refused({ storage: [{ type: "bind", source: "x", target: "/a" }] }, /source.*absolute/);
     refused({ storage: [{ type: "bind", source: "/x", target: "a" }] }, /target.*absolute/);
     refused({ storage: [{ type: "bind", source: "/x", target: "/a/.." }] }, /root/);
-    refused({ storage: [{ type: "named", name: "Web", target: "/a" }] }, /volume name/);
+    refused({ storage: [{ type: "named", name: "../web", target: "/a" }] }, /volume name/);
     refused({ storage: [{ type: "nfs", target: "/a" }] }, /storage\[0\].type/);
     refused({ storage: [{ type: "s3", bucket: "b", prefix: "", target: "/a" }] }, /s3/, "unsupported");
   });

@@ -4,12 +4,12 @@ import { absolutePath, boolean, type Fields, integer, invalid, nonEmptyText, one
 import type { StorageSpec } from "./service-spec.ts";
 import { parseSize } from "./units.ts";
 
-const volumeNamePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+const volumeNamePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,199}$/;
 const tier = oneOf("local", "cached", "network");
 
 const keysOf: Readonly<Record<StorageSpec["type"], readonly string[]>> = {
   bind: ["type", "source", "target", "readonly"],
-  named: ["type", "name", "target", "readonly", "tier", "size"],
+  named: ["type", "name", "target", "readonly", "tier", "size", "nocopy"],
   anonymous: ["type", "target", "tier"],
   tmpfs: ["type", "target", "size", "mode"],
   s3: ["type", "bucket", "prefix", "target", "readonly", "endpoint", "credentials"],
@@ -24,11 +24,14 @@ export function completeStorage(entries: readonly unknown[], warnings: string[])
     byTarget.set(complete.target, complete);
   }
   const storage = [...byTarget.values()];
-  for (const entry of storage) warnAboutTier(entry, warnings);
+  for (const entry of storage) warnAboutVolume(entry, warnings);
   return storage;
 }
 
-function warnAboutTier(entry: StorageSpec, warnings: string[]): void {
+function warnAboutVolume(entry: StorageSpec, warnings: string[]): void {
+  if (entry.type === "named" && entry.size !== undefined) {
+    warnings.push(`the size of the volume at ${entry.target} is not enforced: a volume is a directory of the host's file system`);
+  }
   if ((entry.type === "named" || entry.type === "anonymous") && entry.tier === "network") {
     warnings.push(`the volume at ${entry.target} has tier network: it is not safe for SQLite and other databases in files`);
   }
@@ -50,6 +53,7 @@ function completeEntry(value: unknown, field: string): StorageSpec {
         readonly: isReadonly(fields, field),
         tier: optional(fields["tier"], `${field}.tier`, tier) ?? "local",
         size: optional(fields["size"], `${field}.size`, sizeBytes),
+        nocopy: optional(fields["nocopy"], `${field}.nocopy`, boolean),
       };
     case "anonymous":
       return { type, target, tier: optional(fields["tier"], `${field}.tier`, tier) ?? "local" };
@@ -73,6 +77,7 @@ function mountTarget(value: unknown, field: string): string {
   return target;
 }
 
+/** Docker's names, which are more than the contract's: what was made as a volume can be mounted. */
 export function volumeName(value: unknown, field: string): string {
   const name = nonEmptyText(value, field);
   if (!volumeNamePattern.test(name)) throw invalid(field, `volume name ${JSON.stringify(name)} must match ${volumeNamePattern.source}`);

@@ -111,6 +111,8 @@ export type StorageSpec =
       readonly readonly?: boolean | undefined;
       readonly tier?: StorageTier | undefined;
       readonly size?: number | string | undefined;
+      /** Berth addition: an empty volume stays empty instead of getting the image's files. */
+      readonly nocopy?: boolean | undefined;
     }
   | { readonly type: "anonymous"; readonly target: string; readonly tier?: StorageTier | undefined }
   | { readonly type: "tmpfs"; readonly target: string; readonly size?: number | string | undefined; readonly mode?: number | undefined }

@@ -16,6 +16,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `private-registry`: `images.private` is there
  * - `networks`: bridge networks can be made
  * - `name-resolution`: names of containers resolve on bridge networks
+ * - `volumes`: `extras.volumes`
  * - `host-network`: published ports and container addresses can be reached from this process
  */
 export const traits = [
@@ -29,6 +30,7 @@ export const traits = [
   "private-registry",
   "networks",
   "name-resolution",
+  "volumes",
   "host-network",
 ] as const;
 

@@ -6,6 +6,7 @@ import { type ContainerId, containerIdToString } from "../../spec/container-id.t
 import type { CompleteSpec } from "../../spec/service-spec.ts";
 import type { AttachHub } from "./attach.ts";
 import type { Files } from "./file-tree.ts";
+import type { MockVolume } from "./volumes.ts";
 import type { StoredImage } from "./images.ts";
 import type { ContainerLog } from "./log.ts";
 import type { RunningProcess } from "./process.ts";
@@ -46,7 +47,7 @@ export class Container {
   readonly setup: ContainerSetup;
   readonly files: Files = new Map();
   /** Anonymous volumes by target. */
-  readonly volumes: Map<string, Files> = new Map();
+  readonly volumes: Map<string, MockVolume> = new Map();
   name: string;
   status: Status = "created";
   paused = false;

@@ -48,6 +48,15 @@ export class MockJournal {
     if (isOom) this.recordContainer(container, "oom");
     const attributes = { exitCode: String(exitCode), ...(isOom ? { oomKilled: "true", signal: signalName(9) } : signal === undefined ? {} : { signal }) };
     this.recordContainer(container, "die", attributes);
+    this.recordVolumes(container, "unmount");
+  }
+
+  recordVolumes({ setup, spec, volumes }: Container, action: "mount" | "unmount"): void {
+    const named = spec.storage.flatMap((entry) => (entry.type === "named" ? [[entry.target, entry.name, entry.readonly !== true] as const] : []));
+    for (const [destination, id, writable] of [...[...volumes].map(([target, { name }]) => [target, name, true] as const), ...named]) {
+      const where = action === "unmount" ? {} : { destination, "read/write": String(writable), propagation: "" };
+      this.record({ type: "volume", action, actor: { id, attributes: { container: setup.hexId, driver: "local", ...where } } });
+    }
   }
 
   async read(after: number, limit: number): Promise<readonly JournalledEvent[]> {

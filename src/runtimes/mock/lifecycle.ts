@@ -32,8 +32,8 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   const log = new ContainerLog(world.clock, spec.logs.maxSizeBytes);
   const setup = { id, hexId: hexId(world.uuid, id), name, spec, env, warnings, image, createdAt: world.clock.now(), log, hub: new AttachHub() };
   const container = new Container(setup);
-  for (const target of anonymousTargets(spec, image)) container.volumes.set(target, new Map());
-  for (const entry of spec.storage) if (entry.type === "named") world.volume(entry.name);
+  for (const target of anonymousTargets(spec, image)) container.volumes.set(target, world.volumes.take(undefined, setup.hexId));
+  for (const entry of spec.storage) if (entry.type === "named") world.volumes.take(entry.name, setup.hexId);
   world.containers.set(key, container);
   world.journal.recordContainer(container, "create");
 }
@@ -66,6 +66,7 @@ export function startContainer(world: World, container: Container): void {
     container.exit = undefined;
     container.failure = undefined;
     container.startedAt = world.clock.now();
+    world.journal.recordVolumes(container, "mount");
     world.journal.recordContainer(container, "start");
     container.setup.hub.begin(run.process);
     if (!container.spec.stdinOpen) run.process.stdin.end();
@@ -123,9 +124,10 @@ export function surroundings(
 }
 
 function mountsOf(world: World, container: Container): readonly FileMount[] {
-  const anonymous = [...container.volumes].map(([target, files]) => ({ target, files, readonly: false }));
+  const anonymous = [...container.volumes].map(([target, { files }]) => ({ target, files, readonly: false }));
   const others = container.spec.storage.flatMap((entry): FileMount[] => {
-    if (entry.type === "named") return [{ target: entry.target, files: world.volume(entry.name), readonly: entry.readonly === true }];
+    if (entry.type === "named")
+      return [{ target: entry.target, files: world.volumes.take(entry.name, container.setup.hexId).files, readonly: entry.readonly === true }];
     return entry.type === "tmpfs" ? [{ target: entry.target, files: new Map(), readonly: false }] : [];
   });
   return [...anonymous, ...others];
@@ -193,18 +195,19 @@ export async function killContainer(world: World, container: Container, signalTe
 }
 
 /** Method 6. */
-export async function removeContainer(world: World, container: Container): Promise<void> {
+export async function removeContainer(world: World, container: Container, keepAnonymousVolumes = false): Promise<void> {
   container.status = "removing";
   const { run } = container;
   if (run !== undefined) world.journal.recordContainer(container, "kill", { signal: String(sigkill) });
   run?.process.signal(sigkill);
   await run?.recorded;
-  forget(world, container);
+  forget(world, container, keepAnonymousVolumes);
 }
 
-function forget(world: World, container: Container): void {
+function forget(world: World, container: Container, keepAnonymousVolumes = false): void {
   if (world.containers.get(container.key) !== container || container.isRunning) return;
   world.containers.delete(container.key);
+  world.volumes.release(container.setup.hexId, keepAnonymousVolumes);
   world.images.release(container.setup.image.id);
   world.journal.recordContainer(container, "destroy");
   container.setup.log.wake();

@@ -19,6 +19,7 @@ import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
 import * as lifecycle from "./lifecycle.ts";
 import { inspect, sample, snapshot, summarise } from "./observe.ts";
+import { mockVolumesFacet } from "./volumes.ts";
 import type { World } from "./world.ts";
 
 const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
@@ -63,6 +64,7 @@ export class MockRuntime extends BaseRuntime {
           this.#checkOpen(o.signal);
           return world.journal.follow(o, this.#closing.signal);
         },
+        volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
       },
     });
@@ -114,7 +116,7 @@ export class MockRuntime extends BaseRuntime {
     return this.#call("removeContainer", o.signal, async () => {
       const container = this.#get(id);
       container.refuseRemoving();
-      await lifecycle.removeContainer(this.#world, container);
+      await lifecycle.removeContainer(this.#world, container, o.keepAnonymousVolumes);
     });
   }
 

@@ -57,8 +57,8 @@ function toMapping(entry: PortMappingEntry): PortMapping {
 }
 
 function mountDetails(container: Container): readonly MountDetail[] {
-  const anonymous = [...container.volumes.keys()].map(
-    (target): MountDetail => ({ type: "volume", source: `anonymous:${container.key}:${target}`, target, readonly: false }),
+  const anonymous = [...container.volumes].map(
+    ([target, { name }]): MountDetail => ({ type: "volume", name, source: `volume:${name}`, target, readonly: false }),
   );
   const others = container.spec.storage.flatMap((entry): MountDetail[] => {
     switch (entry.type) {

@@ -7,12 +7,12 @@ import { type ContainerId, containerIdToString } from "../../spec/container-id.t
 import { hostPlatform, type OciPlatform } from "../../spec/platform.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Container } from "./container.ts";
-import type { Files } from "./file-tree.ts";
 import { ImageStore } from "./images.ts";
 import { MockJournal } from "./journal.ts";
 import { MockNetwork } from "./network.ts";
 import { type MockProgram, runUntilSignalled, type StartRefusal } from "./process.ts";
 import { MockRegistry } from "./registry.ts";
+import { MockVolumes } from "./volumes.ts";
 
 /** Finds who plays an argv. `undefined` = nobody: a main process then runs until a signal, an exec is not found (127). */
 export type ProgramLookup = (argv: readonly string[]) => MockProgram | StartRefusal | undefined;
@@ -39,7 +39,7 @@ export class World {
   readonly network: MockNetwork = new MockNetwork();
   readonly locks: KeyedLock = new KeyedLock();
   readonly containers: Map<string, Container> = new Map();
-  readonly volumes: Map<string, Files> = new Map();
+  readonly volumes: MockVolumes;
   readonly foreign: RuntimeContainerSummary[] = [];
   readonly scripts: { readonly argv: readonly string[]; readonly program: MockProgram | StartRefusal }[] = [];
   readonly #programs: ProgramLookup;
@@ -47,6 +47,7 @@ export class World {
 
   constructor(o: WorldOptions) {
     this.clock = o.clock ?? systemClock;
+    this.volumes = new MockVolumes(this);
     this.uuid = Buffer.from((o.random ?? randomBytes)(16)).toString("hex");
     this.journal = new MockJournal(this.clock, this.uuid);
     this.env = o.env ?? {};
@@ -74,12 +75,6 @@ export class World {
       container.name === reference ||
       (reference.length >= 12 && container.setup.hexId.startsWith(reference));
     return [...this.containers.values()].find(matches);
-  }
-
-  volume(name: string): Files {
-    const volume = this.volumes.get(name) ?? new Map();
-    this.volumes.set(name, volume);
-    return volume;
   }
 
   nextPid(): number {

@@ -21,6 +21,7 @@ import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { isRunning, settle } from "./run-state.ts";
+import { volumeMount } from "./volume-calls.ts";
 
 /** Needs the root file system mounted: users are looked up in it. Answers with what the host cannot give. */
 export function writeBundle(
@@ -76,7 +77,7 @@ function mountOf(ctx: NativeContext, entry: StorageSpec): ContainerMount {
     case "bind":
       return { kind: "bind", source: entry.source, target: entry.target, readonly: entry.readonly === true };
     case "named":
-      return { kind: "bind", source: ctx.volumes.path(entry.name), target: entry.target, readonly: entry.readonly === true };
+      return volumeMount(ctx, entry);
     case "tmpfs":
       return { kind: "tmpfs", target: entry.target, sizeBytes: entry.size === undefined ? undefined : Number(entry.size), mode: entry.mode };
     case "anonymous":

@@ -7,12 +7,12 @@ import type { ImageStore } from "../../images/image-store.ts";
 import type { NetworkStack } from "../../network/stack.ts";
 import type { HostFacts } from "../../oci/host-facts.ts";
 import type { OciRuntime } from "../../oci/runtime-command.ts";
+import type { VolumeStore } from "../../volumes/volume-store.ts";
 import type { PendingAttach } from "./attach.ts";
 import type { ContainerRecord, ContainerStore } from "./container-store.ts";
 import type { EventLog } from "./events.ts";
 import type { ExitNotices } from "./exit-notices.ts";
 import { type ContainerPaths, containerPaths, type Layout } from "./layout.ts";
-import type { Volumes } from "./volumes.ts";
 
 /** What the parts of the native backend share: one of each per opened state directory. */
 export interface NativeContext {
@@ -23,7 +23,7 @@ export interface NativeContext {
   readonly journal: EventLog;
   readonly images: ImageStore;
   readonly network: NetworkStack;
-  readonly volumes: Volumes;
+  readonly volumes: VolumeStore;
   readonly exits: ExitNotices;
   readonly locks: KeyedLock;
   readonly oci: OciRuntime;

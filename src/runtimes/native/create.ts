@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { BerthError, isBerthError, messageOf } from "../../errors.ts";
 import type { Image } from "../../images/image-records.ts";
+import { remedyOf } from "../../internal/disk-full.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { performMount } from "../../internal/mount.ts";
 import { resolveArgv } from "../../oci/process.ts";
@@ -10,11 +10,12 @@ import { completeSpec, resolveEnvironment } from "../../spec/complete-spec.ts";
 import { type ContainerId, hexId, initialName, shortId } from "../../spec/container-id.ts";
 import type { CompleteSpec, ServiceSpec } from "../../spec/service-spec.ts";
 import { overlayMount } from "../../snapshots/overlay.ts";
+import { anonymousName } from "../../volumes/volume-store.ts";
 import type { ContainerFacts, ContainerRecord } from "./container-store.ts";
 import { imageNotFound, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { tearDown } from "./tear-down.ts";
-import { checkBindSource } from "./volumes.ts";
+import { takeVolumes } from "./volume-calls.ts";
 
 /** Method 3. Everything that can be wrong with the arguments is found before anything is made. */
 export async function createContainer(ctx: NativeContext, id: ContainerId, input: ServiceSpec): Promise<void> {
@@ -57,21 +58,18 @@ export function nameInUse(name: string, holder: ContainerRecord): BerthError {
 /** Directories first, the record last: what has no record was never acknowledged and is cleaned by whoever finds it. */
 async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, record: ContainerRecord): Promise<void> {
   const { storage, cgroupParent } = record.facts.spec;
-  const made: string[] = [];
   try {
     await tearDown(ctx, paths, cgroupParent);
     rmSync(paths.directory, { recursive: true, force: true });
     makeDirectories(ctx, paths, image);
-    const missing = storage.filter((entry) => entry.type === "named" && !ctx.volumes.exists(entry.name));
-    if (missing.length > 0) {
-      mountRoot(ctx, paths, image.id);
-      for (const volume of missing) {
-        if (volume.type !== "named") continue;
-        made.push(volume.name);
-        await ctx.volumes.ensure(volume.name, paths.merged, volume.target);
-      }
-      unmount(paths.merged, MNT_DETACH);
-    }
+    let isMounted = false;
+    const root = (): string => {
+      if (!isMounted) mountRoot(ctx, paths, image.id);
+      isMounted = true;
+      return paths.merged;
+    };
+    await takeVolumes(ctx, paths.key, { storage, anonymous: record.facts.anonymousVolumes, root });
+    if (isMounted) unmount(paths.merged, MNT_DETACH);
     ctx.store.atomically(() => {
       ctx.store.insert(record);
       ctx.journal.recordContainer(record, "create");
@@ -79,11 +77,15 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
   } catch (cause) {
     unmount(paths.merged, MNT_DETACH);
     rmSync(paths.directory, { recursive: true, force: true });
-    for (const name of made.filter((volume) => record.facts.anonymousVolumes.includes(volume))) ctx.volumes.remove(name);
+    await ctx.volumes.release(paths.key);
     if (isBerthError(cause)) throw cause;
     if (/UNIQUE constraint failed: containers\.name/.test(messageOf(cause)))
       throw new BerthError("conflict", `the container name ${record.name} is already in use`);
-    throw new BerthError("create_failed", `cannot create container ${record.name}: ${messageOf(cause)}`, { id: record.key, reason: messageOf(cause), cause });
+    throw new BerthError("create_failed", `cannot create container ${record.name}: ${messageOf(cause)}${remedyOf(cause)}`, {
+      id: record.key,
+      reason: messageOf(cause),
+      cause,
+    });
   }
 }
 
@@ -116,7 +118,7 @@ function checkReferences(ctx: NativeContext, spec: CompleteSpec): void {
 function planStorage(spec: CompleteSpec, image: Image): { specs: CompleteSpec["storage"]; anonymous: string[] } {
   const anonymous: string[] = [];
   const name = (): string => {
-    const generated = randomBytes(32).toString("hex");
+    const generated = anonymousName();
     anonymous.push(generated);
     return generated;
   };
@@ -133,4 +135,11 @@ function mountDetail(ctx: NativeContext, entry: CompleteSpec["storage"][number])
   if (entry.type === "named") return { type: "volume", name: entry.name, source: ctx.volumes.path(entry.name), target: entry.target, readonly };
   if (entry.type === "bind") return { type: "bind", source: entry.source, target: entry.target, readonly };
   return { type: "tmpfs", source: "tmpfs", target: entry.target, readonly };
+}
+
+/** Host directory or file of a bind mount. Throws `invalid_spec` when it is missing. */
+function checkBindSource(source: string): "directory" | "file" {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new BerthError("invalid_spec", `bind source path does not exist: ${source}; create it first`);
+  return found.isDirectory() ? "directory" : "file";
 }

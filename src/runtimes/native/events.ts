@@ -52,6 +52,16 @@ export class EventLog implements Disposable {
       ...(seconds === undefined ? {} : { execDuration: String(seconds) }),
     };
     this.recordContainer(record, "die", attributes, finishedAt);
+    this.recordVolumes(record, "unmount", finishedAt);
+  }
+
+  /** The container begins or ends to have its volumes mounted. */
+  recordVolumes({ hexId, facts }: ContainerRecord, action: "mount" | "unmount", time?: Date): void {
+    for (const mount of facts.spec.storage) {
+      if (mount.type !== "named") continue;
+      const where = action === "unmount" ? {} : { destination: mount.target, "read/write": String(mount.readonly !== true), propagation: "" };
+      this.record({ type: "volume", action, actor: { id: mount.name, attributes: { container: hexId, driver: "local", ...where } }, time });
+    }
   }
 
   follow(o: EventsOptions, closed: AbortSignal): AsyncIterable<RuntimeEvent> {

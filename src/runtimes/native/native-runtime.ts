@@ -24,6 +24,7 @@ import { isRunning, settle, stateOf } from "./run-state.ts";
 import { startContainer } from "./start.ts";
 import { containerStats, statsStream } from "./stats.ts";
 import { killContainer, stopContainer } from "./stop.ts";
+import { volumesFacet } from "./volume-calls.ts";
 import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
@@ -69,6 +70,7 @@ export class NativeRuntime extends BaseRuntime {
       extras: {
         attachContainer: (id, options) => this.#attach(id, options ?? {}),
         events: async (options = {}) => events(ctx, options),
+        volumes: volumesFacet(ctx),
         info: async () => o.info(),
       },
     });

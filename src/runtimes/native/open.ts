@@ -17,6 +17,8 @@ import { parseContainerId } from "../../spec/container-id.ts";
 import { type Database, openDatabase } from "../../state/database.ts";
 import { Journal, journalSchema } from "../../state/journal.ts";
 import { version } from "../../version.ts";
+import { volumesSchema } from "../../volumes/records.ts";
+import { VolumeStore } from "../../volumes/volume-store.ts";
 import { cgroupVersion } from "./cgroup.ts";
 import { ContainerStore, containersSchema } from "./container-store.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
@@ -28,7 +30,7 @@ import { recover } from "./recover.ts";
 import { removeContainer } from "./remove.ts";
 import { isRunning, settle } from "./run-state.ts";
 import { tearDownRun } from "./tear-down.ts";
-import { Volumes } from "./volumes.ts";
+import { mayRun } from "./volume-calls.ts";
 
 export interface NativeOptions {
   /** State that outlives a reboot. Default `/var/lib/berth`. */
@@ -58,7 +60,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const conmon = findProgram("conmon");
   if (conmon === undefined) throw new BerthError("configuration", "conmon is not installed; install it (Debian: apt install conmon)");
   const found = await findOciRuntime({ preferred: o.ociRuntime, cacheFile: join(paths.run, "oci-runtime.json"), root: paths.oci });
-  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, containersSchema, journalSchema]);
+  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, volumesSchema, containersSchema, journalSchema]);
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
@@ -70,7 +72,13 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,
     network: openNetworkStack({ db, uuid, defaultRoot: root === defaultRoot }),
-    volumes: new Volumes(paths.volumes),
+    volumes: new VolumeStore({
+      root: paths.volumes,
+      locks: paths.locks,
+      db,
+      isActive: (key) => mayRun(ctx, key),
+      onEvent: ({ action, name }) => ctx.journal.record({ type: "volume", action, actor: { id: name, attributes: { driver: "local" } } }),
+    }),
     exits: new ExitNotices(paths.exits, (ociId) => void afterExit(ctx, ociId)),
     locks: new KeyedLock(),
     oci: found.runtime,

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { isBerthError } from "../../errors.ts";
 import { FileLock } from "../../internal/file-lock.ts";
 import { nativePrefix, parseContainerId } from "../../spec/container-id.ts";
+import { recoverMemory } from "../../volumes/memory-mounts.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
@@ -13,22 +14,15 @@ import { isRunning, mainProcess, processFromFile, settle, watchProcess } from ".
 import { removeContainer } from "./remove.ts";
 import { superviseRemoval } from "./start.ts";
 import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+import { mayExist, mayRun } from "./volume-calls.ts";
 
 export async function recover(ctx: NativeContext): Promise<void> {
   const records = ctx.store.list();
   for (const record of records) await recoverContainer(ctx, record);
   await removeStrayDirectories(ctx, records);
-  ctx.network.detachLeftovers({ has: (key) => mayHoldNetwork(ctx, key) });
-  ctx.volumes.removeStaging();
-}
-
-/** A running container, or one that another process is just starting. */
-function mayHoldNetwork(ctx: NativeContext, key: string): boolean {
-  const record = ctx.store.get(key);
-  if (record === undefined) return false;
-  if (isRunning(record)) return true;
-  using lock = FileLock.tryAcquire(pathsOf(ctx, record.facts.id).lock);
-  return lock === undefined;
+  ctx.network.detachLeftovers({ has: (key) => mayRun(ctx, key) });
+  await ctx.volumes.recover((key) => mayExist(ctx, key));
+  await recoverMemory(ctx.volumes, (key) => mayRun(ctx, key));
 }
 
 async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Promise<void> {

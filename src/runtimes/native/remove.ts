@@ -19,7 +19,7 @@ export async function removeContainer(ctx: NativeContext, id: ContainerId, keepA
       await killForRemoval(ctx, record);
       await tearDownRun(ctx, record);
       try {
-        if (!keepAnonymousVolumes) for (const volume of record.facts.anonymousVolumes) ctx.volumes.remove(volume);
+        await ctx.volumes.release(key, { keepAnonymous: keepAnonymousVolumes });
         await rm(paths.directory, { recursive: true, force: true });
         rmSync(paths.exitFile, { force: true });
       } catch (cause) {

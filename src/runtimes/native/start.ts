@@ -20,6 +20,7 @@ import { startMonitor } from "./monitor.ts";
 import { attachEndpoint, planNetwork } from "./container-network.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+import { mountVolumes } from "./volume-calls.ts";
 
 export async function startContainer(ctx: NativeContext, id: ContainerId): Promise<void> {
   mustGet(ctx, id);
@@ -61,7 +62,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   mkdirSync(paths.bundle, { mode: 0o700 });
   mountRoot(ctx, paths, record.imageId);
   mountSharedMemory(spec, paths);
-  for (const entry of spec.storage) if (entry.type === "named") await ctx.volumes.ensure(entry.name, paths.merged, entry.target);
+  await mountVolumes(ctx, record);
   const network = planNetwork(ctx, record, paths);
   const bundle = writeBundle(ctx, record, paths, network);
   for (const warning of bundle.warnings) ctx.onWarning(`${record.name}: ${warning}`);
@@ -137,6 +138,7 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
   };
   ctx.store.atomically(() => {
     ctx.store.setRun(record.key, run);
+    ctx.journal.recordVolumes(record, "mount");
     ctx.journal.recordContainer(record, "start");
   });
 }

@@ -5,6 +5,7 @@ import { isAlive, openProcess, type ProcessIdentity } from "../../internal/proce
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { runToEnd } from "../../internal/spawn.ts";
 import { deleteCommand } from "../../oci/runtime-command.ts";
+import { unmountMemory } from "../../volumes/memory-mounts.ts";
 import { cgroupPath, cgroupProcesses, killCgroup, removeCgroup } from "./cgroup.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
@@ -31,6 +32,7 @@ export async function tearDown(ctx: NativeContext, paths: ContainerPaths, cgroup
   if (monitor !== undefined && !ctx.isExitHandler) await processEnd(monitor, monitorGraceMs);
   await deleteOciContainer(ctx, paths, cgroupParent);
   await released;
+  await unmountMemory(ctx.volumes, paths.key);
   rmSync(paths.bundle, { recursive: true, force: true });
 }
 

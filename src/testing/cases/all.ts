@@ -13,6 +13,7 @@ import { securityFieldCases } from "./security-fields.ts";
 import { statsCases } from "./stats.ts";
 import { stopKillCases } from "./stop-kill.ts";
 import { storageFieldCases } from "./storage-fields.ts";
+import { volumeCases } from "./volumes.ts";
 import { waitCases } from "./wait.ts";
 
 /** The whole contract. */
@@ -31,6 +32,7 @@ export const allCases: readonly ContractCase[] = [
   ...networkCases,
   ...processFieldCases,
   ...storageFieldCases,
+  ...volumeCases,
   ...securityFieldCases,
   ...resourceFieldCases,
 ];

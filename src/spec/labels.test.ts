@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { labelTest } from "./labels.ts";
+
+test("label filters must all hold; ! and != exclude", () => {
+  const labels = { app: "shop", empty: "", "with=": "x" };
+  for (const held of [["app"], ["app=shop"], ["empty="], ["empty"], ["!none"], ["app!=web"], ["!app=web"], ["app", "none!=x"], []]) {
+    assert.equal(labelTest(held)(labels), true, held.join());
+  }
+  for (const failed of [["none"], ["app=web"], ["!app"], ["app!=shop"], ["app", "none"], ["toString"]]) {
+    assert.equal(labelTest(failed)(labels), false, failed.join());
+  }
+});
