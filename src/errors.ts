@@ -39,6 +39,9 @@ export interface ErrorFields {
   /** Exit code recorded for a failed start: 127 not found, 126 not executable, 128 anything else. */
   readonly exitCode?: number | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Of `route_to_peer`: what to place elsewhere, and the operating system it needs. */
+  readonly service?: string | undefined;
+  readonly requiredOs?: string | undefined;
   /** HTTP status of the registry that refused, when one answered. */
   readonly status?: number | undefined;
 }

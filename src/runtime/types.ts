@@ -71,6 +71,10 @@ export interface ImageInspectInfo {
   readonly stopSignal?: string | undefined;
   readonly healthcheck?: { readonly test: readonly string[] } | undefined;
   readonly onBuild?: readonly string[] | undefined;
+  /** Berth addition: annotations of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Berth addition: media types of the artifact (where it has a type), its config and its layers, as the manifest gives them. */
+  readonly mediaTypes?: readonly string[] | undefined;
 }
 
 export interface ImageHistoryEntry {

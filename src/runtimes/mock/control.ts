@@ -5,7 +5,7 @@ import type { ContainerId } from "../../spec/container-id.ts";
 import { parseSignal } from "../../spec/signals.ts";
 import type { Faults } from "./faults.ts";
 import type { Channel, MockProgram, StartRefusal } from "./process.ts";
-import type { MockImage, PublishedImage } from "./registry.ts";
+import type { MockImage, MockRegistry, PublishedImage } from "./registry.ts";
 import type { World } from "./world.ts";
 
 /** What a scripted command does: a function, or its output and exit code. */
@@ -21,6 +21,11 @@ export class MockControl {
   constructor(world: World, faults: Faults) {
     this.#world = world;
     this.#faults = faults;
+  }
+
+  /** What images are published to and pulled from. */
+  get registry(): MockRegistry {
+    return this.#world.registry;
   }
 
   /** Methods called on this runtime so far, in order. */

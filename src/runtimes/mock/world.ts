@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly programs?: ProgramLookup | undefined;
   /** Default: this host's. */
   readonly platform?: OciPlatform | undefined;
+  /** The registry of another mock (`control.registry`), for two engines that pull from one. Default: one of its own. */
+  readonly registry?: MockRegistry | undefined;
   /** Where `$E:` variables come from. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -53,7 +55,7 @@ export class World {
     this.env = o.env ?? {};
     this.#programs = o.programs ?? (() => undefined);
     const host = o.platform ?? hostPlatform();
-    this.registry = new MockRegistry(host);
+    this.registry = o.registry ?? new MockRegistry(host);
     this.images = new ImageStore({ registry: this.registry, host, inUse: () => this.#imagesInUse() });
   }
 
