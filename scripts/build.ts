@@ -18,7 +18,10 @@ const fresh = join(root, `dist.new-${process.pid}`);
 const entries: Readonly<Record<string, string>> = {
   index: "index.ts",
   "cli/main": "cli/main.ts",
-  ...(existsSync(join(source, "testing/index.ts")) ? { testing: "testing/index.ts" } : {}),
+  testing: "testing/index.ts",
+  "runtimes-native": "runtimes/native/open.ts",
+  "runtimes-mock": "runtimes/mock/index.ts",
+  "runtimes-composite": "runtimes/composite/open.ts",
   ...Object.fromEntries(globSync("**/{*-worker,exit-handler}.ts", { cwd: source }).map((file) => [basename(file, ".ts"), file])),
 };
 

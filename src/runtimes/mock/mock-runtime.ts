@@ -1,6 +1,6 @@
 /** The Runtime interface over a simulated world (contract 3.3, "mock"). */
 import { BerthError } from "../../errors.ts";
-import { abandonable } from "../../internal/abort.ts";
+import { abandonable, onAbort } from "../../internal/abort.ts";
 import { BaseRuntime } from "../../runtime/base-runtime.ts";
 import { capabilitiesExcept } from "../../runtime/capabilities.ts";
 import type { RuntimeMethod } from "../../runtime/capabilities.ts";
@@ -356,7 +356,8 @@ export class MockRuntime extends BaseRuntime {
 }
 
 function killOnAbort(started: StartedExec, signal: AbortSignal | undefined): void {
-  signal?.addEventListener("abort", () => started.process.signal(9), { once: true });
+  const listening = onAbort(signal, () => started.process.signal(9));
+  void started.exit.finally(() => listening[Symbol.dispose]());
 }
 
 async function* generatorOf<T>(source: AsyncIterableIterator<T>): AsyncGenerator<T> {

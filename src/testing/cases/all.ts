@@ -1,4 +1,5 @@
 import type { ContractCase } from "../contract.ts";
+import { abandonCases } from "./abandon.ts";
 import { attachCases } from "./attach.ts";
 import { eventCases } from "./events.ts";
 import { execCases, execPtyCases } from "./exec.ts";
@@ -35,4 +36,5 @@ export const allCases: readonly ContractCase[] = [
   ...volumeCases,
   ...securityFieldCases,
   ...resourceFieldCases,
+  ...abandonCases,
 ];

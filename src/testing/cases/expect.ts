@@ -45,10 +45,10 @@ export async function isPending(promise: Promise<unknown>, ms = 60): Promise<boo
 }
 
 /** Calls until it answers true; fails with `what` after `ms`. */
-export async function eventually(what: string, check: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
+export async function eventually(what: string | (() => string), check: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await check())) {
-    assert.ok(performance.now() < end, `${what} did not happen within ${ms} ms`);
+    assert.ok(performance.now() < end, `${typeof what === "string" ? what : what()} did not happen within ${ms} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
