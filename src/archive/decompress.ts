@@ -8,6 +8,16 @@ const chunkSize = 256 * 1024;
 /** Lets the pool decompress the next chunk while this thread works on the one before. */
 const readableHighWaterMark = 2 * chunkSize;
 
+export type Compression = "gzip" | "zstd" | "bzip2" | "xz";
+
+/** By the first bytes of the data; at least six of them. */
+export function compressionOf(start: Buffer): Compression | undefined {
+  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
+  if (isZstd(start)) return "zstd";
+  if (start.toString("latin1", 0, 3) === "BZh" && start.toString("latin1", 4, 10) === "1AY&SY") return "bzip2";
+  return start.toString("latin1", 0, 6) === "\xfd7zXZ\0" ? "xz" : undefined;
+}
+
 /**
  * Decompresses gzip and zstd, told apart by their first bytes and not by the media type, and passes anything else on.
  * Input chunks may be used again by their owner once the next one was asked for. Throws `pull_failed` for broken data.
@@ -19,23 +29,23 @@ export async function* decompressed(source: AsyncIterable<Buffer>): AsyncGenerat
     if (first.done === true) return;
     const whole = startingWith(first.value, iterator);
     const options: object = { chunkSize, readableHighWaterMark };
-    if (isGzip(first.value)) yield* through(createGunzip(options), whole);
-    else if (isZstd(first.value)) yield* through(createZstdDecompress(options), zstdFrames(whole));
-    else yield* whole;
+    const compression = compressionOf(first.value);
+    if (compression === "gzip") yield* through(createGunzip(options), whole);
+    else if (compression === "zstd") yield* through(createZstdDecompress(options), zstdFrames(whole));
+    else if (compression === undefined) yield* whole;
+    else throw malformed(`a layer compressed with ${compression} is not supported`);
   } finally {
     await iterator.return?.();
   }
 }
 
-function isGzip(start: Buffer): boolean {
-  return start[0] === 0x1f && start[1] === 0x8b;
-}
-
-async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, void> {
+/** The first piece again, then the rest. */
+export async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, void> {
   for (let next: IteratorResult<Buffer> = { value: first, done: false }; next.done !== true; next = await rest.next()) yield next.value;
 }
 
-async function* through(decoder: Transform, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+/** Sends the data through a decoder, as far as it is asked for. */
+export async function* through(decoder: Transform, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const feeding = feed(decoder, source);
   feeding.catch((error: Error) => decoder.destroy(error));
   try {

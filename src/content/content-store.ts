@@ -3,6 +3,7 @@
  * checked and its data is on disk; what is being written is an *ingest*, a file that stays when a download stops so
  * that the next one, of whichever process, goes on from there.
  */
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { acquireLock } from "../internal/acquire-lock.ts";
 import { FileLock } from "../internal/file-lock.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../spec/digest.ts";
 import { digestOf, Ingest } from "./ingest.ts";
+import { keepSpools, Spool, type SpooledBlob } from "./spool.ts";
 
 /** What is known of a blob before it is there. */
 export interface Expected {
@@ -33,10 +35,23 @@ export interface ContentStore {
   ingest(expected: Expected, o?: { readonly signal?: AbortSignal | undefined }): Promise<Ingest | undefined>;
   /** Stores bytes that are all here. Throws `pull_failed` when they are not what `expected` says. */
   put(expected: Expected, bytes: Uint8Array): Promise<void>;
-  remove(digest: Digest): void;
+  /** Begins a blob whose digest is not known yet. */
+  spool(): Promise<Spool>;
+  /** Makes spools blobs; their data must be on disk. */
+  keep(blobs: readonly SpooledBlob[]): Promise<void>;
+  /** All blobs that are there. */
+  list(): Digest[];
+  /** Milliseconds since 1970 of the blob's last change; `undefined` when it is not there. */
+  changedAt(digest: Digest): number | undefined;
+  /** Answers the bytes freed. */
+  remove(digest: Digest): number;
   /** Removes partial downloads nobody has written to for `olderThanMs`. Answers the bytes freed. */
   removeStaleIngests(olderThanMs: number): number;
+  /** Removes spools whose process is gone. */
+  removeDeadSpools(): void;
 }
+
+const spoolPrefix = "spool-";
 
 export function openContentStore(root: string): ContentStore {
   const blobs = join(root, "content", "blobs");
@@ -107,8 +122,43 @@ class FileContentStore implements ContentStore {
     }
   }
 
-  remove(digest: Digest): void {
+  async spool(): Promise<Spool> {
+    const path = join(this.#ingests, `${spoolPrefix}${randomUUID()}`);
+    const lock = await acquireLock(path);
+    try {
+      return await Spool.open(path, lock);
+    } catch (error) {
+      lock.releaseAndDelete();
+      throw error;
+    }
+  }
+
+  keep(blobs: readonly SpooledBlob[]): Promise<void> {
+    return keepSpools(
+      blobs,
+      (digest) => this.path(digest),
+      (digest) => this.has(digest),
+    );
+  }
+
+  list(): Digest[] {
+    return (["sha256", "sha512"] as const).flatMap((algorithm) => readdirSync(join(this.#blobs, algorithm)).map((hex) => `${algorithm}:${hex}` as Digest));
+  }
+
+  changedAt(digest: Digest): number | undefined {
+    return statSync(this.path(digest), { throwIfNoEntry: false })?.mtimeMs;
+  }
+
+  remove(digest: Digest): number {
+    const stats = statSync(this.path(digest), { throwIfNoEntry: false });
     rmSync(this.path(digest), { force: true });
+    return stats?.size ?? 0;
+  }
+
+  removeDeadSpools(): void {
+    for (const name of readdirSync(this.#ingests)) {
+      if (name.startsWith(spoolPrefix)) FileLock.tryAcquire(join(this.#ingests, name))?.releaseAndDelete();
+    }
   }
 
   removeStaleIngests(olderThanMs: number): number {

@@ -152,7 +152,8 @@ export function digestOf(like: Digest, bytes: Uint8Array): string {
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes renames into a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync();

@@ -1,4 +1,9 @@
-/** The image store's tables. A reference is always in canonical form (contract 0.4). */
+/**
+ * The image store's tables. A reference is always in canonical form (contract 0.4).
+ *
+ * An image goes in two steps, so that a crash between them loses nothing and leaves nothing: its rows are deleted and its
+ * digests noted in `image_garbage` by one transaction, then what nobody else needs of them is removed from the disk.
+ */
 import { BerthError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../spec/image-config.ts";
@@ -32,6 +37,13 @@ export const imagesSchema = `
     diff_id text not null,
     size_bytes integer not null
   ) strict;
+  create table if not exists image_blobs (
+    image_id text not null references images (id),
+    digest text not null,
+    primary key (image_id, digest)
+  ) strict, without rowid;
+  create table if not exists doomed_images (image_id text primary key references images (id)) strict;
+  create table if not exists image_garbage (digest text primary key) strict;
 `;
 
 /** An image of the local store. */
@@ -66,11 +78,14 @@ export interface NewImage {
   readonly chainIds: readonly Digest[];
   /** What was unpacked for it, as far as it was not there. */
   readonly snapshots: readonly NewSnapshot[];
-  /** Canonical reference with a tag; absent when pulled by digest. */
-  readonly name: string | undefined;
-  readonly repository: string;
-  /** What the reference resolved to: the digest of an index or of a manifest. */
+  /** Every blob it needs: manifest, config, layers, and the index it came by. */
+  readonly blobs: readonly Digest[];
+  /** Canonical references with a tag that mean it from now on. */
+  readonly names: readonly string[];
+  /** What its names resolve to: the digest of an index or of a manifest. */
   readonly digest: Digest;
+  /** Where `digest` can be asked for; absent when it came from no registry. */
+  readonly repository?: string | undefined;
 }
 
 /** How a name stands now. */
@@ -120,35 +135,120 @@ export class ImageRecords {
     return this.#one("select 1 as found from snapshots where chain_id = ?", chainId) !== undefined;
   }
 
-  /** Everything a pull acknowledges, at once: the layers, the image, and the names that now mean it. */
-  add(image: NewImage): void {
+  /** Everything a pull, load, import or commit acknowledges, at once: the layers, the images, and the names that now mean them. */
+  add(...images: readonly NewImage[]): void {
     transaction(this.#db, () => {
-      for (const s of image.snapshots) {
-        this.#run("insert or ignore into snapshots values (?, ?, ?, ?)", s.chainId, s.parent ?? null, s.diffId, s.sizeBytes);
-      }
-      const sizes = image.chainIds.map((chainId) => Number(this.#one("select size_bytes from snapshots where chain_id = ?", chainId)?.size_bytes));
-      const size = sizes.reduce((total, bytes) => total + bytes, 0);
-      this.#run(
-        `insert into images values (?, ?, ?, ?, ?, ?)
-         on conflict (id) do update set manifest_digest = excluded.manifest_digest, pulled_at = excluded.pulled_at`,
-        image.id,
-        image.manifestDigest,
-        Buffer.from(image.config).toString(),
-        image.chainIds.at(-1) ?? null,
-        size,
-        Date.now(),
-      );
-      if (image.name !== undefined) {
-        this.#run(
-          `insert into image_names values (?, ?, ?)
-           on conflict (reference) do update set image_id = excluded.image_id, digest = excluded.digest`,
-          image.name,
-          image.id,
-          image.digest,
-        );
-      }
-      this.#run("insert or ignore into image_digests values (?, ?, ?)", image.repository, image.digest, image.id);
+      for (const image of images) this.#add(image);
     });
+  }
+
+  #add(image: NewImage): void {
+    for (const s of image.snapshots) {
+      this.#run("insert or ignore into snapshots values (?, ?, ?, ?)", s.chainId, s.parent ?? null, s.diffId, s.sizeBytes);
+    }
+    const sizes = image.chainIds.map((chainId) => this.snapshotSize(chainId));
+    this.#run(
+      `insert into images values (?, ?, ?, ?, ?, ?)
+       on conflict (id) do update set manifest_digest = excluded.manifest_digest, pulled_at = excluded.pulled_at`,
+      image.id,
+      image.manifestDigest,
+      Buffer.from(image.config).toString(),
+      image.chainIds.at(-1) ?? null,
+      sizes.reduce((total, bytes) => total + bytes, 0),
+      Date.now(),
+    );
+    this.#run("delete from doomed_images where image_id = ?", image.id);
+    for (const name of image.names) this.#setName(name, image.id, image.digest);
+    for (const blob of image.blobs) this.#run("insert or ignore into image_blobs values (?, ?)", image.id, blob);
+    if (image.repository !== undefined) this.addDigest(image.repository, image.digest, image.id);
+  }
+
+  /** Moves a name; `false` when the image is not there any more. */
+  tag(name: string, id: Digest): boolean {
+    return transaction(this.#db, () => {
+      const row = this.#one("select manifest_digest from images where id = ?", id);
+      if (row === undefined) return false;
+      this.#run("delete from doomed_images where image_id = ?", id);
+      if (this.byName(name)?.imageId !== id) this.#setName(name, id, digest(row.manifest_digest));
+      return true;
+    });
+  }
+
+  addDigest(repository: string, of: Digest, id: Digest): void {
+    this.#run("insert or ignore into image_digests values (?, ?, ?)", repository, of, id);
+  }
+
+  /** Reads and changes as one; `change` decides by what it reads. */
+  atomically<T>(change: () => T): T {
+    return transaction(this.#db, change);
+  }
+
+  /** Takes names from an image; only within {@link atomically}. */
+  untag(names: readonly string[]): void {
+    for (const name of names) this.#run("delete from image_names where reference = ?", name);
+  }
+
+  /** All names and digests go, and the image itself with its last container; only within {@link atomically}. */
+  doom(id: Digest): void {
+    this.#run("delete from image_names where image_id = ?", id);
+    this.#run("delete from image_digests where image_id = ?", id);
+    this.#run("insert or ignore into doomed_images values (?)", id);
+  }
+
+  isDoomed(id: string): boolean {
+    return this.#one("select 1 as found from doomed_images where image_id = ?", id) !== undefined;
+  }
+
+  /** The image is no more; what it needed is garbage unless others need it. Only within {@link atomically}. */
+  delete(id: Digest, needed: readonly Digest[]): void {
+    for (const needs of needed) this.#run("insert or ignore into image_garbage values (?)", needs);
+    for (const table of ["image_names", "image_digests", "image_blobs", "doomed_images"]) this.#run(`delete from ${table} where image_id = ?`, id);
+    this.#run("delete from images where id = ?", id);
+    this.#configs.delete(id);
+  }
+
+  garbage(): Digest[] {
+    return this.#all("select digest from image_garbage").map((row) => digest(row.digest));
+  }
+
+  /** What is garbage no longer: removed, or needed after all. */
+  forgetGarbage(digests: readonly Digest[]): void {
+    transaction(this.#db, () => {
+      for (const one of digests) this.#run("delete from image_garbage where digest = ?", one);
+    });
+  }
+
+  /** Blobs of the image as far as they were noted: images of an older berth have none. */
+  blobs(id: Digest): Digest[] {
+    return this.#all("select digest from image_blobs where image_id = ?", id).map((row) => digest(row.digest));
+  }
+
+  /** The config as it was given. */
+  configText(id: Digest): string {
+    return String(this.#one("select config from images where id = ?", id)?.config ?? "");
+  }
+
+  /** Unpacked bytes of one layer. */
+  snapshotSize(chainId: Digest): number {
+    return Number(this.#one("select size_bytes from snapshots where chain_id = ?", chainId)?.size_bytes ?? 0);
+  }
+
+  snapshots(): Digest[] {
+    return this.#all("select chain_id from snapshots").map((row) => digest(row.chain_id));
+  }
+
+  deleteSnapshot(chainId: Digest): void {
+    this.#run("delete from snapshots where chain_id = ?", chainId);
+  }
+
+  #setName(name: string, id: Digest, of: Digest): void {
+    this.#run(
+      `insert into image_names values (?, ?, ?)
+       on conflict (reference) do update set image_id = excluded.image_id, digest = excluded.digest`,
+      name,
+      id,
+      of,
+    );
   }
 
   #image(row: Row): Image {

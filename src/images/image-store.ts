@@ -1,5 +1,5 @@
 /**
- * The images of this machine (contract methods 1, 2, 24, 25, 30 and 4.8): pulled from registries, kept as blobs, unpacked
+ * The images of this machine (contract 2.6 and 4.8): pulled from registries, kept as blobs, unpacked
  * as snapshots, named in the state store. Several processes may have one store open.
  */
 import { availableParallelism } from "node:os";
@@ -15,13 +15,18 @@ import type { PullPolicy } from "../spec/service-spec.ts";
 import type { Database } from "../state/database.ts";
 import { BlobDownloads } from "./blob-downloads.ts";
 import { isDiskFull } from "../internal/disk-full.ts";
+import { collectGarbage } from "./collect-garbage.ts";
+import { ContentLeases } from "./content-leases.ts";
+import { type CreateImageOptions, createImage } from "./create-image.ts";
 import { type Image, ImageRecords, type NameRecord } from "./image-records.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { Leases, type SharedWork } from "./leases.ts";
 import { Limiter } from "./limiter.ts";
-import { type PullParts, pullImage, sayResult } from "./pull-image.ts";
+import { pullImage, sayResult } from "./pull-image.ts";
 import { type OnPullStatus, StatusBoard } from "./pull-progress.ts";
+import { type PruneImagesOptions, pruneImages, type Removed, removeIfDoomed, removeImage } from "./remove-image.ts";
 import { chainIds, SnapshotStore } from "./snapshot-store.ts";
+import type { StoreParts } from "./store-parts.ts";
 import { UnpackPool } from "./unpack-pool.ts";
 
 export interface ImageStoreOptions {
@@ -34,6 +39,8 @@ export interface ImageStoreOptions {
   /** Layers downloaded at once, over all pulls. Default 3. */
   readonly downloads?: number | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Names of the containers that were made from an image, in the same database. Default: none. */
+  readonly usersOf?: ((imageId: string) => readonly string[]) | undefined;
 }
 
 export interface PullImageOptions {
@@ -58,7 +65,7 @@ interface Pull {
 export class ImageStore {
   readonly content: ContentStore;
   readonly #o: ImageStoreOptions;
-  readonly #parts: PullParts;
+  readonly #parts: StoreParts;
   readonly #records: ImageRecords;
   readonly #snapshots: SnapshotStore;
   readonly #pulls = new Leases<Pull>();
@@ -76,8 +83,18 @@ export class ImageStore {
     this.#snapshots = new SnapshotStore(o.root, { has }, async (path) => void (await pool.run({ kind: "remove", path })));
     const downloads = new BlobDownloads(this.content, o.registry, new Limiter(o.downloads ?? 3));
     const layers = new LayerUnpacking(this.#snapshots, downloads, pool);
-    this.#parts = { registry: o.registry, content: this.content, records: this.#records, snapshots: this.#snapshots, layers, pool };
-    this.#recovered = this.#snapshots.recover().catch((error: unknown) => o.onWarning?.(`cannot remove what an earlier pull left: ${messageOf(error)}`));
+    this.#parts = {
+      root: o.root,
+      registry: o.registry,
+      content: this.content,
+      records: this.#records,
+      snapshots: this.#snapshots,
+      layers,
+      pool,
+      leases: new ContentLeases(o.root),
+      usersOf: o.usersOf ?? (() => []),
+    };
+    this.#recovered = this.#recover().catch((error: unknown) => o.onWarning?.(`cannot remove what an earlier process left: ${messageOf(error)}`));
   }
 
   /**
@@ -125,6 +142,54 @@ export class ImageStore {
     return this.#records.list();
   }
 
+  /** Makes an image of a layer, a config, and what another image has. */
+  create(o: CreateImageOptions): Promise<Image> {
+    return this.#alive((signal) => createImage(this.#parts, { ...o, signal }), o.signal);
+  }
+
+  /**
+   * The image stays while the work runs, whoever removes it; `undefined` when it is gone already. For work that ends in a
+   * record of its own, as the creation of a container.
+   */
+  async holding<T>(id: Digest, work: (image: Image) => Promise<T>): Promise<T | undefined> {
+    using _lease = await this.#parts.leases.begin([id]);
+    const image = this.get(id);
+    return image === undefined ? undefined : await work(image);
+  }
+
+  /** Method 26. Throws `not_found`, `conflict`. */
+  remove(nameOrId: string, force: boolean): Promise<Removed> {
+    return this.#alive(() => removeImage(this.#parts, nameOrId, this.mustFind(nameOrId), force));
+  }
+
+  /** To be called when a container is gone: with the last one goes an image whose removal was forced before. */
+  removeIfDoomed(imageId: string): Promise<void> {
+    return this.#records.isDoomed(imageId) ? this.#alive(() => removeIfDoomed(this.#parts, imageId)) : Promise.resolve();
+  }
+
+  /** Method 27. */
+  prune(o: PruneImagesOptions): Promise<{ readonly removed: readonly Removed[]; readonly freedBytes: number }> {
+    return this.#alive(() => pruneImages(this.#parts, o));
+  }
+
+  /** Method 29; `target` has a tag and no digest. Throws `not_found`. */
+  tag(source: string, target: Reference): Image {
+    const image = this.mustFind(source);
+    if (!this.#records.tag(canonicalReference(target), image.id)) throw imageNotFound(source);
+    return image;
+  }
+
+  mustFind(nameOrId: string): Image {
+    const image = this.find(nameOrId);
+    if (image === undefined) throw imageNotFound(nameOrId);
+    return image;
+  }
+
+  /** Unpacked bytes per layer, base first. */
+  layerSizes(image: Image): readonly number[] {
+    return chainIds(image.config.rootfs.diffIds).map((chainId) => this.#records.snapshotSize(chainId));
+  }
+
   /** Directories of the image's layers, top first as overlayfs wants them; never empty. */
   layerPaths(image: Image): readonly string[] {
     let paths = this.#layerPaths.get(image.id);
@@ -150,6 +215,23 @@ export class ImageStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #recover(): Promise<void> {
+    this.content.removeDeadSpools();
+    await this.#snapshots.recover();
+    await collectGarbage(this.#parts);
+  }
+
+  /** Closing the store waits for it, and aborts what can be aborted. */
+  async #alive<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const running = work(signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]));
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #begin(reference: Reference, o: PullImageOptions): SharedWork<Pull> {
@@ -217,6 +299,10 @@ function presentAuth(auth: Credentials | undefined): Credentials | undefined {
 function isUnreachable(error: unknown): boolean {
   const status = isBerthError(error) ? error.fields.status : undefined;
   return status === undefined || status === 429 || status >= 500;
+}
+
+export function imageNotFound(name: string): BerthError {
+  return new BerthError("not_found", `no such image: ${name}; pull it first`, { container: name, image: name, reason: "no such image" });
 }
 
 function neverPulled(reference: Reference, platform: OciPlatform | undefined): BerthError {

@@ -1,26 +1,17 @@
 /** One pull from the registry to the record. Nothing of it is visible before the last step. */
-import type { ContentStore } from "../content/content-store.ts";
 import { abandonable } from "../internal/abort.ts";
-import type { Credentials, RegistryClient } from "../registry/types.ts";
+import type { Credentials } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { OciPlatform } from "../spec/platform.ts";
 import { canonicalReference, familiarName, type Reference, repositoryName } from "../spec/reference.ts";
-import type { Image, ImageRecords, NewSnapshot } from "./image-records.ts";
-import type { Layer, LayerUnpacking, LayerWork } from "./layer-unpacking.ts";
+import type { ContentLease } from "./content-leases.ts";
+import type { Image, NewSnapshot } from "./image-records.ts";
+import type { Layer, LayerWork } from "./layer-unpacking.ts";
 import type { Lease } from "./leases.ts";
 import { imageStatus, type OnPullStatus } from "./pull-progress.ts";
 import { type ResolvedImage, resolveImage } from "./resolve-image.ts";
-import type { PendingSnapshot, SnapshotStore } from "./snapshot-store.ts";
-import type { UnpackPool } from "./unpack-pool.ts";
-
-export interface PullParts {
-  readonly registry: RegistryClient;
-  readonly content: ContentStore;
-  readonly records: ImageRecords;
-  readonly snapshots: SnapshotStore;
-  readonly layers: LayerUnpacking;
-  readonly pool: UnpackPool;
-}
+import type { PendingSnapshot } from "./snapshot-store.ts";
+import type { StoreParts } from "./store-parts.ts";
 
 export interface PullRequest {
   readonly reference: Reference;
@@ -31,20 +22,26 @@ export interface PullRequest {
 }
 
 /** `root` is what the reference resolved to. An abort leaves complete blobs in the store, and partial ones for later. */
-export async function pullImage(parts: PullParts, request: PullRequest, root: Descriptor): Promise<Image> {
+export async function pullImage(parts: StoreParts, request: PullRequest, root: Descriptor): Promise<Image> {
   const { reference, auth, signal, say } = request;
   const name = canonicalReference(reference);
   say(imageStatus(`Pulling from ${familiarName(repositoryName(reference))}`));
   const before = parts.records.byName(name);
   using _workers = parts.pool.hold();
-  const source = { registry: parts.registry, content: parts.content, reference, call: { auth, signal } };
+  using lease = await parts.leases.begin([root.digest]);
+  const source = { registry: parts.registry, content: parts.content, reference, call: { auth, signal }, lease };
   const resolved = await resolveImage(source, root, request.platform);
+  await leaseLayers(lease, resolved);
   const isNew = await storeLayers(parts, request, resolved, root);
   const isSame = !isNew && (before === undefined ? reference.digest !== undefined : before.imageId === resolved.configDescriptor.digest);
   sayResult(say, reference, root, isSame);
   const image = parts.records.get(resolved.configDescriptor.digest);
   if (image === undefined) throw new Error(`image ${resolved.configDescriptor.digest} was removed while it was pulled`);
   return image;
+}
+
+async function leaseLayers(lease: ContentLease, resolved: ResolvedImage): Promise<void> {
+  await lease.add([resolved.configDescriptor.digest, ...resolved.layers.flatMap((layer) => [layer.blob.digest, layer.chainId])]);
 }
 
 export function sayResult(say: OnPullStatus, reference: Reference, root: Descriptor, isSame: boolean): void {
@@ -54,7 +51,7 @@ export function sayResult(say: OnPullStatus, reference: Reference, root: Descrip
 }
 
 /** Answers whether anything had to be unpacked. */
-async function storeLayers(parts: PullParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor): Promise<boolean> {
+async function storeLayers(parts: StoreParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor): Promise<boolean> {
   const leases: Lease<LayerWork>[] = [];
   const listening: Disposable[] = [];
   try {
@@ -91,14 +88,14 @@ async function storeLayers(parts: PullParts, request: PullRequest, resolved: Res
 }
 
 /** Data first, once for all layers, then the names. */
-async function publish(parts: PullParts, pending: readonly PendingSnapshot[]): Promise<void> {
+export async function publish(parts: StoreParts, pending: readonly PendingSnapshot[]): Promise<void> {
   if (pending.length === 0) return;
   await parts.pool.run({ kind: "sync", path: parts.snapshots.root });
   for (const snapshot of pending) snapshot.publish();
   parts.snapshots.syncNames();
 }
 
-function record(parts: PullParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor, snapshots: readonly NewSnapshot[]): void {
+function record(parts: StoreParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor, snapshots: readonly NewSnapshot[]): void {
   const { reference } = request;
   parts.records.add({
     id: resolved.configDescriptor.digest,
@@ -106,7 +103,8 @@ function record(parts: PullParts, request: PullRequest, resolved: ResolvedImage,
     config: resolved.configBytes,
     chainIds: resolved.layers.map((layer) => layer.chainId),
     snapshots,
-    name: reference.digest === undefined ? canonicalReference(reference) : undefined,
+    blobs: [...new Set([root.digest, resolved.manifestDigest, resolved.configDescriptor.digest, ...resolved.layers.map((layer) => layer.blob.digest)])],
+    names: reference.digest === undefined ? [canonicalReference(reference)] : [],
     repository: repositoryName(reference),
     digest: root.digest,
   });

@@ -8,6 +8,7 @@ import { type ImageConfig, parseImageConfig } from "../spec/image-config.ts";
 import { choosePlatform, type ImageManifest, parseManifest } from "../spec/manifest.ts";
 import { hostPlatform, type OciPlatform, platformMatches, platformToString } from "../spec/platform.ts";
 import { canonicalReference, type Reference } from "../spec/reference.ts";
+import type { ContentLease } from "./content-leases.ts";
 import type { Layer } from "./layer-unpacking.ts";
 import { chainIds } from "./snapshot-store.ts";
 
@@ -29,6 +30,7 @@ export interface Source {
   readonly content: ContentStore;
   readonly reference: Reference;
   readonly call: RegistryCallOptions;
+  readonly lease: ContentLease;
 }
 
 /**
@@ -57,6 +59,7 @@ async function imageManifest(
 }
 
 async function document(source: Source, descriptor: Descriptor): Promise<Uint8Array> {
+  await source.lease.add([descriptor.digest]);
   if (source.content.has(descriptor.digest)) return source.content.read(descriptor.digest);
   const { bytes } = await source.registry.manifest(source.reference, descriptor, source.call);
   await source.content.put({ digest: descriptor.digest, size: bytes.length }, bytes);
@@ -64,6 +67,7 @@ async function document(source: Source, descriptor: Descriptor): Promise<Uint8Ar
 }
 
 async function configBlob(source: Source, descriptor: Descriptor): Promise<Uint8Array> {
+  await source.lease.add([descriptor.digest]);
   if (source.content.has(descriptor.digest)) return source.content.read(descriptor.digest);
   if (descriptor.size > maxConfigBytes) throw new BerthError("pull_failed", `an image config of ${descriptor.size} bytes is too large`);
   const chunks: Uint8Array[] = [];
@@ -93,7 +97,8 @@ function checkPlatform(config: ImageConfig, platform: OciPlatform | undefined, i
   throw new BerthError("pull_failed", `no matching manifest for ${wanted} in ${image}; it is made for ${platformToString(config)}`);
 }
 
-function layersOf(manifest: ImageManifest, config: ImageConfig): Layer[] {
+/** Throws `pull_failed` when manifest and config do not agree. */
+export function layersOf(manifest: ImageManifest, config: ImageConfig): Layer[] {
   const { diffIds } = config.rootfs;
   if (manifest.layers.length !== diffIds.length) {
     throw new BerthError("pull_failed", `the manifest has ${manifest.layers.length} layers, but the image config names ${diffIds.length}`);

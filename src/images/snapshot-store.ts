@@ -2,6 +2,7 @@
  * Unpacked layers on disk: `<root>/snapshots/<chain id>/fs`, one directory per layer, shared read-only. A layer is
  * unpacked at `<chain id>.tmp`, under the lock `<chain id>.lock`, and appears by rename; it counts once it is recorded.
  */
+import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { acquireLock } from "../internal/acquire-lock.ts";
@@ -61,6 +62,26 @@ export class SnapshotStore {
     }
   }
 
+  /** A layer whose place in an image is not known yet; {@link PendingSnapshot.adopt} gives it one. */
+  async beginUnnamed(): Promise<PendingSnapshot> {
+    const base = join(this.root, `unnamed-${randomBytes(16).toString("hex")}`);
+    const pending = new PendingSnapshot(base, await acquireLock(`${base}.lock`), this.#removeTree);
+    await pending.reset();
+    return pending;
+  }
+
+  /**
+   * Removes a layer for good. `undefined` when somebody is at work on it; else it is out of sight already, and the answer
+   * removes its files.
+   */
+  beginRemoval(chainId: Digest, forget: () => void): (() => Promise<void>) | undefined {
+    const base = join(this.root, digestHex(chainId));
+    const lock = FileLock.tryAcquire(`${base}.lock`);
+    if (lock === undefined) return undefined;
+    forget();
+    return () => new PendingSnapshot(base, lock, this.#removeTree, { isPublished: true }).close();
+  }
+
   /** Makes renames durable. */
   syncNames(): void {
     const fd = openSync(this.root, "r");
@@ -99,10 +120,11 @@ export class PendingSnapshot {
   #isPublished = false;
   #isRecorded = false;
 
-  constructor(base: string, lock: FileLock, removeTree: (path: string) => Promise<void>) {
+  constructor(base: string, lock: FileLock, removeTree: (path: string) => Promise<void>, o: { readonly isPublished: boolean } = { isPublished: false }) {
     this.#base = base;
     this.#lock = lock;
     this.#removeTree = removeTree;
+    this.#isPublished = o.isPublished;
   }
 
   get directory(): string {
@@ -113,6 +135,16 @@ export class PendingSnapshot {
   async reset(): Promise<void> {
     for (const path of [`${this.#base}.tmp`, this.#base]) if (existsSync(path)) await this.#removeTree(path);
     mkdirSync(this.directory, { recursive: true, mode: rootMode });
+  }
+
+  /** Whether another one took its files. */
+  isEmptied = false;
+
+  /** Takes the files of another one. */
+  async adopt(other: PendingSnapshot): Promise<void> {
+    other.isEmptied = true;
+    await this.#removeTree(`${this.#base}.tmp`);
+    renameSync(`${other.#base}.tmp`, `${this.#base}.tmp`);
   }
 
   /** Renames the layer to where it belongs. Its data must be on disk. Idempotent. */

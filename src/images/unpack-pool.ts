@@ -78,7 +78,7 @@ export class UnpackPool {
     worker.unref();
     this.#idle.push(worker);
     if (answer.ok) waiting?.resolve(answer.unpacked);
-    else waiting?.reject(new BerthError(answer.code, answer.message));
+    else waiting?.reject(new BerthError(answer.code, answer.message, { cause: answer.isDiskFull ? diskFull() : undefined }));
     this.#next();
   }
 
@@ -98,4 +98,9 @@ export class UnpackPool {
       void worker.terminate();
     }
   }
+}
+
+/** What an error of another thread came from. */
+function diskFull(): Error {
+  return Object.assign(new Error("no space left on the disk"), { code: "ENOSPC" });
 }

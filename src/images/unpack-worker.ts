@@ -6,6 +6,7 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { isBerthError, messageOf } from "../errors.ts";
 import { syncfs } from "../internal/libc.ts";
+import { isDiskFull } from "../internal/disk-full.ts";
 import { Confinement } from "./confinement.ts";
 import { follow, GrowthNotice } from "./growing-file.ts";
 import { unpack } from "./unpack.ts";
@@ -24,7 +25,7 @@ async function perform(job: Job): Promise<Answer> {
   switch (job.kind) {
     case "unpack": {
       const notice = new GrowthNotice(job.growth);
-      const unpacked = await confinement.within(job.directory, () => unpack(follow(job.fd, notice)));
+      const unpacked = await confinement.within(job.directory, () => unpack(follow(job.fd, notice), job));
       return { ok: true, unpacked };
     }
     case "sync":
@@ -48,5 +49,5 @@ function syncFileSystem(path: string): void {
 }
 
 function failure(error: unknown): Answer {
-  return { ok: false, code: isBerthError(error) ? error.code : "internal", message: messageOf(error) };
+  return { ok: false, code: isBerthError(error) ? error.code : "internal", message: messageOf(error), isDiskFull: isDiskFull(error) };
 }

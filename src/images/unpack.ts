@@ -3,7 +3,7 @@ import { BerthError, isBerthError, messageOf } from "../errors.ts";
 import { errnoCode } from "../internal/libc.ts";
 import type { Digest } from "../spec/digest.ts";
 import { toDisplay } from "../archive/byte-string.ts";
-import { decompressed } from "../archive/decompress.ts";
+import { compressionOf, type Compression, decompressed } from "../archive/decompress.ts";
 import { isDiskFull } from "../internal/disk-full.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { TarReader } from "../archive/tar-reader.ts";
@@ -14,18 +14,21 @@ export interface Unpacked {
   /** Bytes of all files. */
   readonly sizeBytes: number;
   readonly entries: number;
+  /** The bytes as they came; only when it was asked for. */
+  readonly stored?: { readonly digest: Digest; readonly size: number; readonly compression: Compression | undefined } | undefined;
 }
 
 /**
  * Unpacks a layer's stored bytes into the root directory of the calling thread, in one pass and with bounded memory.
  * Throws `pull_failed` for everything that is wrong with the layer, and for a full disk.
  */
-export async function unpack(source: AsyncIterable<Buffer>): Promise<Unpacked> {
+export async function unpack(source: AsyncIterable<Buffer>, o: { readonly describeStored?: boolean } = {}): Promise<Unpacked> {
   const hash = createHash("sha256");
+  const stored = o.describeStored === true ? new StoredBytes(source) : undefined;
   const writer = new LayerWriter();
   const reader = new TarReader(writer);
   try {
-    for await (const chunk of decompressed(source)) {
+    for await (const chunk of decompressed(stored ?? source)) {
       hash.update(chunk);
       reader.write(chunk);
     }
@@ -36,7 +39,34 @@ export async function unpack(source: AsyncIterable<Buffer>): Promise<Unpacked> {
   } finally {
     writer.abandon();
   }
-  return { diffId: `sha256:${hash.digest("hex")}` as Digest, sizeBytes: writer.sizeBytes, entries: writer.entries };
+  const diffId = `sha256:${hash.digest("hex")}` as Digest;
+  return { diffId, sizeBytes: writer.sizeBytes, entries: writer.entries, stored: stored?.describe(diffId) };
+}
+
+/** Passes bytes on and hashes them, where that says more than the hash of what they decompress to. */
+class StoredBytes implements AsyncIterable<Buffer> {
+  readonly #source: AsyncIterable<Buffer>;
+  readonly #hash = createHash("sha256");
+  #compression: Compression | undefined;
+  #size = 0;
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#source = source;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of this.#source) {
+      if (this.#size === 0) this.#compression = compressionOf(chunk);
+      if (this.#compression !== undefined) this.#hash.update(chunk);
+      this.#size += chunk.length;
+      yield chunk;
+    }
+  }
+
+  describe(diffId: Digest): NonNullable<Unpacked["stored"]> {
+    const digest = this.#compression === undefined ? diffId : (`sha256:${this.#hash.digest("hex")}` as Digest);
+    return { digest, size: this.#size, compression: this.#compression };
+  }
 }
 
 function unpackError(error: unknown, entry: string): unknown {

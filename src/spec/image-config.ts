@@ -7,6 +7,11 @@ import type { OciPlatform } from "./platform.ts";
 export interface ImageConfig extends OciPlatform {
   readonly created?: string | undefined;
   readonly author?: string | undefined;
+  /** Docker's: what was said at the commit, the container committed, who made it. */
+  readonly comment?: string | undefined;
+  readonly container?: string | undefined;
+  readonly dockerVersion?: string | undefined;
+  readonly parent?: string | undefined;
   readonly config: ContainerConfig;
   readonly rootfs: { readonly diffIds: readonly Digest[] };
   readonly history: readonly HistoryEntry[];
@@ -60,6 +65,10 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     osVersion: text(value["os.version"]),
     created: text(value.created),
     author: text(value.author),
+    comment: text(value.comment) || undefined,
+    container: text(value.container) || undefined,
+    dockerVersion: text(value.docker_version) || undefined,
+    parent: text(value.parent) || undefined,
     config: parseContainerConfig(value.config),
     rootfs: { diffIds: (stringList(rootfs.diff_ids) ?? []).map(parseDigest) },
     history: Array.isArray(value.history) ? value.history.filter(isRecord).map(parseHistoryEntry) : [],
@@ -123,4 +132,33 @@ function text(value: unknown): string | undefined {
 
 function number(value: unknown): number | undefined {
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
+/** The `config` of an image as its JSON writes it; {@link parseImageConfig} reads the same again. Empty parts are left out. */
+export function containerConfigJson(config: ContainerConfig): object {
+  return {
+    User: config.user,
+    ExposedPorts: keySet(config.exposedPorts),
+    Env: filled(config.env),
+    Entrypoint: filled(config.entrypoint),
+    Cmd: filled(config.cmd),
+    Healthcheck: config.healthcheck && healthcheckJson(config.healthcheck),
+    Volumes: keySet(config.volumes),
+    WorkingDir: config.workingDir,
+    Labels: Object.keys(config.labels).length > 0 ? config.labels : undefined,
+    StopSignal: config.stopSignal,
+    OnBuild: filled(config.onBuild),
+  };
+}
+
+function healthcheckJson(check: Healthcheck): object {
+  return { Test: check.test, Interval: check.interval, Timeout: check.timeout, StartPeriod: check.startPeriod, Retries: check.retries };
+}
+
+function filled(list: readonly string[]): readonly string[] | undefined {
+  return list.length > 0 ? list : undefined;
+}
+
+function keySet(keys: readonly string[]): object | undefined {
+  return keys.length > 0 ? Object.fromEntries([...keys].sort().map((key) => [key, {}])) : undefined;
 }

@@ -59,6 +59,15 @@ function splitReference(text: string, original: string): { name: string; tag: st
   return { name: hasTag ? beforeDigest.slice(0, colon) : beforeDigest, tag, digest };
 }
 
+/** A name to be given to an image: with a tag said, and without a digest. Throws `invalid_spec`. */
+export function assertTagTarget(text: string): Reference {
+  const reference = parseReference(text);
+  const hasTag = text.lastIndexOf(":") > text.lastIndexOf("/");
+  if (reference.digest !== undefined) throw malformed(text, "a name to be given has a tag and no digest");
+  if (!hasTag) throw malformed(text, `a name to be given needs its tag; write ${text}:latest`);
+  return reference;
+}
+
 /** `docker.io/library/nginx:1.29-alpine`, `ghcr.io/org/api@sha256:…`; with both, the tag is left out. */
 export function canonicalReference(reference: Reference): string {
   const suffix = reference.digest === undefined ? `:${reference.tag ?? "latest"}` : `@${reference.digest}`;

@@ -17,8 +17,9 @@ export function publishImages(runtime: MockRuntime): ContractImages {
   const { control } = runtime;
   const account = { username: "alice", password: "correct horse" };
   let last = 0;
+  const history = ["busybox and users", "second layer"].map((createdBy) => ({ created: "2026-01-01T00:00:00Z", createdBy }));
   const add = (name: string, image: Parameters<typeof control.publishImage>[1]): string =>
-    control.publishImage(`${host}/${name}`, { layerSizes, ...image }).reference;
+    control.publishImage(`${host}/${name}`, { layerSizes, history, ...image }).reference;
   const fresh = async (): Promise<string> => add(`fresh:${++last}`, { config: demoConfigs.plain });
   return {
     demo: add("demo:1", { config: demoConfigs.plain }),

@@ -3,7 +3,7 @@ import { BerthError } from "../../errors.ts";
 import type { PullOptions } from "../../runtime/runtime.ts";
 import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, PruneResult, PullProgress, RegistryAuth } from "../../runtime/types.ts";
 import { type OciPlatform, toOciPlatform } from "../../spec/platform.ts";
-import { canonicalReference, parseReference, repositoryName } from "../../spec/reference.ts";
+import { assertTagTarget, canonicalReference, parseReference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
 import type { MockRegistry, PublishedImage } from "./registry.ts";
 
@@ -17,6 +17,8 @@ const policies: readonly PullPolicy[] = ["always", "newer", "if_not_present", "n
 
 export class ImageStore {
   readonly #images = new Map<string, StoredImage>();
+  /** Ids of images that go with their last container. */
+  readonly #doomed = new Set<string>();
   readonly #registry: MockRegistry;
   readonly #host: OciPlatform;
   /** Image ids containers hold on to. */
@@ -71,6 +73,7 @@ export class ImageStore {
   }
 
   #moveTag(reference: string, to: StoredImage): void {
+    this.#doomed.delete(to.id);
     for (const image of this.#images.values()) image.tags.delete(reference);
     to.tags.add(reference);
   }
@@ -115,33 +118,33 @@ export class ImageStore {
     if (reference === undefined && image.tags.size > 1 && !force) {
       throw new BerthError("conflict", `image ${name} has several tags; remove them one by one or use force`);
     }
-    const isLast = reference === undefined || image.tags.size === 1;
+    const isLast = reference === undefined || image.tags.size <= 1;
     if (isLast && used && !force) throw new BerthError("conflict", `image ${name} is used by a container; remove that first or use force`);
     if (reference !== undefined && !isLast) return void image.tags.delete(reference);
     image.tags.clear();
-    if (used) image.repoDigests.clear();
+    image.repoDigests.clear();
+    if (used) this.#doomed.add(image.id);
     else this.#images.delete(image.id);
   }
 
-  /** Drops an image without a name once its last container is gone. */
+  /** Drops an image whose removal was forced once its last container is gone. */
   release(id: string): void {
-    const image = this.#images.get(id);
-    if (image !== undefined && image.tags.size === 0 && image.repoDigests.size === 0 && !this.#inUse().has(id)) this.#images.delete(id);
+    if (!this.#doomed.has(id) || this.#inUse().has(id)) return;
+    this.#doomed.delete(id);
+    this.#images.delete(id);
   }
 
-  prune(all: boolean): PruneResult {
+  /** Method 27. */
+  prune(o: { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined }): PruneResult {
     const used = this.#inUse();
-    const gone = [...this.#images.values()].filter((image) => !used.has(image.id) && (all || image.tags.size === 0));
+    const gone = [...this.#images.values()].filter((image) => !used.has(image.id) && isPruned(image, o));
     for (const image of gone) this.#images.delete(image.id);
     return { deleted: gone.flatMap((image) => [...image.tags, image.id]), spaceReclaimed: sum(gone.map((image) => sum(image.layerSizes))) };
   }
 
   tag(source: string, target: string): void {
     const image = this.get(source);
-    const parsed = parseReference(target);
-    const hasTag = target.lastIndexOf(":") > target.lastIndexOf("/");
-    if (parsed.digest !== undefined || !hasTag) throw new BerthError("invalid_spec", `${JSON.stringify(target)} needs a tag and no digest`);
-    this.#moveTag(canonicalReference(parsed), image);
+    this.#moveTag(canonicalReference(assertTagTarget(target)), image);
   }
 
   inspect(name: string): ImageInspectInfo {
@@ -178,6 +181,22 @@ export class ImageStore {
     const [newest, ...others] = entries.reverse();
     return newest === undefined ? [] : [{ ...newest, id: image.id, tags: [...image.tags].sort() }, ...others];
   }
+}
+
+function isPruned(
+  image: StoredImage,
+  o: { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined },
+): boolean {
+  if (o.all !== true && image.tags.size > 0) return false;
+  if (o.until !== undefined && !(Date.parse(image.config.created ?? "") < o.until.getTime())) return false;
+  return (o.labels ?? []).every((filter) => hasLabel(image.config.config.labels, filter));
+}
+
+function hasLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
+  const isExcluded = filter.startsWith("!");
+  const [key = "", ...rest] = (isExcluded ? filter.slice(1) : filter).split("=");
+  const isThere = Object.hasOwn(labels, key) && (rest.length === 0 || labels[key] === rest.join("="));
+  return isThere !== isExcluded;
 }
 
 function* layerProgress(diffId: string, total: number, isNew: boolean): Generator<PullProgress> {

@@ -253,7 +253,7 @@ export class MockRuntime extends BaseRuntime {
   }
 
   override pruneImages(o: Parameters<Runtime["pruneImages"]>[0] = {}): Promise<t.PruneResult> {
-    return this.#call("pruneImages", o.signal, async () => this.#world.images.prune(o.all === true));
+    return this.#call("pruneImages", o.signal, async () => this.#world.images.prune(o));
   }
 
   override tagImage(source: string, target: string, o: t.CallOptions = {}): Promise<void> {

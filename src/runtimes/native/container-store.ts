@@ -110,6 +110,11 @@ export class ContainerStore {
     return unsynced(this.#db, run);
   }
 
+  /** Names of the containers made from an image. */
+  namesByImage(imageId: string): string[] {
+    return this.#statements.namesByImage.all(imageId).map((row) => String(row.name));
+  }
+
   insert(record: ContainerRecord): void {
     const { key, hexId, name, imageId, facts, run } = record;
     this.#statements.insert.run(key, hexId, name, imageId, JSON.stringify(facts), JSON.stringify(run));
@@ -154,6 +159,7 @@ function prepare(db: Database) {
     get: db.prepare("select * from containers where key = ?"),
     list: db.prepare("select * from containers order by rowid"),
     byName: db.prepare("select * from containers where name = ?"),
+    namesByImage: db.prepare("select name from containers where image_id = ? order by rowid"),
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
     setRun: db.prepare("update containers set run = ? where key = ?"),
     delete: db.prepare("delete from containers where key = ?"),

@@ -43,7 +43,13 @@ export async function createContainer(ctx: NativeContext, id: ContainerId, input
       mounts: storage.specs.map((entry) => mountDetail(ctx, entry)),
       anonymousVolumes: storage.anonymous,
     };
-    await make(ctx, paths, image, { key: paths.key, hexId: hex, name, imageId: image.id, facts, run: { status: "created", starts: 0, exits: 0 } });
+    const record: ContainerRecord = { key: paths.key, hexId: hex, name, imageId: image.id, facts, run: { status: "created", starts: 0, exits: 0 } };
+    // Nobody removes the image before the container's record says that it is used.
+    const made = await ctx.images.holding(image.id, async () => {
+      await make(ctx, paths, image, record);
+      return true;
+    });
+    if (made === undefined) throw imageNotFound(spec.image.name);
   });
 }
 

@@ -7,7 +7,7 @@ import type { ImageInfo, ImageInspectInfo, PullProgress, RegistryAuth } from "..
 import { toOciPlatform } from "../../spec/platform.ts";
 import { canonicalReference, parseReference, type Reference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
-import { imageNotFound, type NativeContext } from "./context.ts";
+import type { NativeContext } from "./context.ts";
 
 const policies: readonly PullPolicy[] = ["always", "newer", "if_not_present", "never"];
 
@@ -86,8 +86,7 @@ export function listImages(ctx: NativeContext): ImageInfo[] {
 }
 
 export function inspectImage(ctx: NativeContext, name: string): ImageInspectInfo {
-  const image = ctx.images.find(name);
-  if (image === undefined) throw imageNotFound(name);
+  const image = ctx.images.mustFind(name);
   const { config } = image;
   const { config: container } = config;
   return {
@@ -96,6 +95,10 @@ export function inspectImage(ctx: NativeContext, name: string): ImageInspectInfo
     repoDigests: image.repoDigests,
     created: config.created,
     author: config.author,
+    comment: config.comment,
+    container: config.container,
+    dockerVersion: config.dockerVersion,
+    parent: config.parent,
     architecture: config.architecture,
     variant: config.variant,
     os: config.os,

@@ -16,6 +16,7 @@ import { findContainer } from "./container-network.ts";
 import { createContainer } from "./create.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
+import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
 import { exec, execPty, execStream } from "./process-calls.ts";
@@ -31,10 +32,6 @@ const later: Capability = { support: "unsupported", reason: "not in this release
 
 const notYet: readonly RuntimeMethod[] = [
   "renameContainer",
-  "removeImage",
-  "pruneImages",
-  "tagImage",
-  "imageHistory",
   "searchImages",
   "saveImages",
   "loadImages",
@@ -215,6 +212,28 @@ export class NativeRuntime extends BaseRuntime {
   override async inspectImageNative(image: string, o?: t.CallOptions): Promise<t.ImageInspectInfo> {
     o?.signal?.throwIfAborted();
     return inspectImage(this.#ctx, image);
+  }
+
+  override async removeImage(image: string, force: boolean, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(removeImage(this.#ctx, image, force), o?.signal);
+  }
+
+  override async pruneImages(
+    o?: t.CallOptions & { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined },
+  ): Promise<t.PruneResult> {
+    o?.signal?.throwIfAborted();
+    return abandonable(pruneImages(this.#ctx, o ?? {}), o?.signal);
+  }
+
+  override async tagImage(source: string, target: string, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    tagImage(this.#ctx, source, target);
+  }
+
+  override async imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]> {
+    o?.signal?.throwIfAborted();
+    return imageHistory(this.#ctx, image);
   }
 
   override async close(): Promise<void> {

@@ -64,11 +64,12 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
-  const images = openImageStore({ root, db, registry, onWarning: o.onWarning });
+  const store = new ContainerStore(db);
+  const images = openImageStore({ root, db, registry, onWarning: o.onWarning, usersOf: (imageId) => store.namesByImage(imageId) });
   const ctx: NativeContext = {
     uuid,
     layout: paths,
-    store: new ContainerStore(db),
+    store,
     journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,
     network: openNetworkStack({ db, uuid, defaultRoot: root === defaultRoot }),

@@ -9,7 +9,7 @@ import { tearDownRun } from "./tear-down.ts";
 /** Method 6. The record goes last: whatever breaks before, the container stays listed and the removal can be repeated. */
 export async function removeContainer(ctx: NativeContext, id: ContainerId, keepAnonymousVolumes: boolean): Promise<void> {
   const key = containerIdToString(id);
-  mustGet(ctx, id);
+  const { imageId } = mustGet(ctx, id);
   if (ctx.removing.has(key)) throw new BerthError("conflict", `removal of container ${key} is already in progress`);
   ctx.removing.add(key);
   try {
@@ -38,6 +38,7 @@ export async function removeContainer(ctx: NativeContext, id: ContainerId, keepA
       if (existsSync(paths.lock)) lock.releaseAndDelete();
       ctx.exits.announce(paths.ociId);
     });
+    await ctx.images.removeIfDoomed(imageId).catch((error: unknown) => ctx.onWarning(`cannot free image ${imageId}: ${messageOf(error)}`));
   } finally {
     ctx.removing.delete(key);
   }

@@ -3,6 +3,7 @@ import { abandonCases } from "./abandon.ts";
 import { attachCases } from "./attach.ts";
 import { eventCases } from "./events.ts";
 import { execCases, execPtyCases } from "./exec.ts";
+import { imageStoreCases } from "./image-store.ts";
 import { imageCases } from "./images.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { logCases } from "./logs.ts";
@@ -20,6 +21,7 @@ import { waitCases } from "./wait.ts";
 /** The whole contract. */
 export const allCases: readonly ContractCase[] = [
   ...imageCases,
+  ...imageStoreCases,
   ...lifecycleCases,
   ...stopKillCases,
   ...waitCases,
