@@ -73,6 +73,42 @@ export const commands: readonly CommandEntry[] = [
     operands: "running",
     load: async () => (await import("./commands/attach.ts")).attachCommand,
   },
+  {
+    name: "pause",
+    summary: "Stop all processes of containers where they are",
+    operands: "running",
+    load: async () => (await import("./commands/pause.ts")).pauseCommand,
+  },
+  {
+    name: "unpause",
+    summary: "Let paused containers go on",
+    operands: "running",
+    load: async () => (await import("./commands/unpause.ts")).unpauseCommand,
+  },
+  {
+    name: "rename",
+    summary: "Give a container another name",
+    operands: "container-first",
+    load: async () => (await import("./commands/rename.ts")).renameCommand,
+  },
+  {
+    name: "top",
+    summary: "Show the processes of a container",
+    operands: "container-first",
+    load: async () => (await import("./commands/top.ts")).topCommand,
+  },
+  {
+    name: "port",
+    summary: "Show the published ports of a container",
+    operands: "container-first",
+    load: async () => (await import("./commands/port.ts")).portCommand,
+  },
+  {
+    name: "container",
+    summary: "Work on all containers at once: prune",
+    operands: "none",
+    load: async () => (await import("./commands/container.ts")).containerCommand,
+  },
   { name: "version", summary: "Show the version", operands: "none", load: async () => (await import("./commands/version.ts")).versionCommand },
   {
     name: "info",

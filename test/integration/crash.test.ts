@@ -72,6 +72,7 @@ async function audit(runtime: Runtime, at: string): Promise<void> {
   assert.deepEqual(
     cgroupLeaves()
       .filter((leaf) => leaf.includes("-crash"))
+      .map((leaf) => leaf.slice(0, leaf.lastIndexOf(".")))
       .sort(),
     names(running),
     "cgroups match running containers",

@@ -29,6 +29,10 @@ export class ContainerLog {
     this.#maxBytes = maxBytes;
   }
 
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
   append(stream: Channel, bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; ) {
       const end = bytes.indexOf(newline, from) + 1 || bytes.length;

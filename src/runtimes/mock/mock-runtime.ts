@@ -7,6 +7,7 @@ import type { RuntimeMethod } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
 import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import { type ContainerId, containerIdLabel } from "../../spec/container-id.ts";
@@ -20,6 +21,7 @@ import { dropped, type Fault, Faults } from "./faults.ts";
 import * as lifecycle from "./lifecycle.ts";
 import { inspect, sample, snapshot, summarise } from "./observe.ts";
 import { mockVolumesFacet } from "./volumes.ts";
+import { top } from "./top.ts";
 import type { World } from "./world.ts";
 
 const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
@@ -31,7 +33,6 @@ const unsupportedMethods = [
   "exportContainerFs",
   "commitContainer",
   "updateContainerResources",
-  "topContainer",
   "changesContainer",
   "archiveGet",
   "archivePut",
@@ -136,11 +137,9 @@ export class MockRuntime extends BaseRuntime {
     return this.#call("pruneContainers", o.signal, async () => {
       const { until, labels = [] } = o;
       const stopped = [...this.#world.containers.values()].filter((container) => !container.isRunning && !this.#world.locks.isBusy(container.key));
-      const chosen = stopped.filter(
-        (container) => (until === undefined || container.setup.createdAt < until) && labels.every((label) => hasLabel(container, label)),
-      );
+      const chosen = stopped.filter((container) => (until === undefined || container.setup.createdAt < until) && matchesLabels(container.spec.labels, labels));
       for (const container of chosen) await lifecycle.removeContainer(this.#world, container);
-      return { deleted: chosen.map(({ setup }) => setup.spec.labels[containerIdLabel] ?? setup.hexId), spaceReclaimed: 0 };
+      return { deleted: chosen.map(({ setup }) => setup.spec.labels[containerIdLabel] ?? setup.hexId), spaceReclaimed: total(chosen.map(sizeOf)) };
     });
   }
 
@@ -158,6 +157,10 @@ export class MockRuntime extends BaseRuntime {
 
   override listContainers(o: t.CallOptions = {}): Promise<readonly t.RuntimeContainerSummary[]> {
     return this.#call("listContainers", o.signal, async () => [...[...this.#world.containers.values()].map(summarise), ...this.#world.foreign]);
+  }
+
+  override topContainer(id: ContainerId, psArgs: readonly string[], o: t.CallOptions = {}): Promise<t.ContainerTopOutput> {
+    return this.#call("topContainer", o.signal, async () => top(this.#world, this.#get(id), psArgs));
   }
 
   override portMappingsContainer(id: ContainerId, o: t.CallOptions = {}): Promise<readonly t.PortMappingEntry[]> {
@@ -364,11 +367,10 @@ async function* generatorOf<T>(source: AsyncIterableIterator<T>): AsyncGenerator
   yield* source;
 }
 
-/** `key`, `key=value` or `key!=value`. */
-function hasLabel(container: Container, wanted: string): boolean {
-  const { labels } = container.spec;
-  const not = /^([^=]+)!=(.*)$/.exec(wanted);
-  if (not?.[1] !== undefined) return labels[not[1]] !== not[2];
-  const at = wanted.indexOf("=");
-  return at < 0 ? wanted in labels : labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+function sizeOf({ files, setup }: Container): number {
+  return total([...files.values()].map((content) => content.length)) + setup.log.sizeBytes;
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

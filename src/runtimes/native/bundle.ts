@@ -15,7 +15,6 @@ import { resolveEnvironment } from "../../spec/complete-spec.ts";
 import type { OciRuntimeSpec } from "../../spec/runtime-spec.ts";
 import { parseSecurityOptions } from "../../spec/security-opt.ts";
 import type { CompleteSpec, StorageSpec } from "../../spec/service-spec.ts";
-import { cgroupPath } from "./cgroup.ts";
 import { findContainer, type NetworkPlan } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
@@ -29,6 +28,7 @@ export function writeBundle(
   record: ContainerRecord,
   paths: ContainerPaths,
   network: NetworkPlan,
+  cgroup: string,
 ): { readonly spec: OciRuntimeSpec; readonly warnings: readonly string[] } {
   const { spec } = record.facts;
   const image = ctx.images.get(record.imageId);
@@ -49,7 +49,7 @@ export function writeBundle(
     pid: namespaceOf(ctx, spec.pidMode, "pid"),
     ipc: namespaceOf(ctx, spec.ipcMode, "ipc"),
     sharedMemory: sharedMemoryOf(ctx, spec, paths),
-    cgroupsPath: cgroupPath(paths.ociId, spec.cgroupParent),
+    cgroupsPath: cgroup,
     devices: spec.privileged ? [...allHostDevices(), ...findDevices(spec.devices)] : findDevices(spec.devices),
     seccomp: seccompFor(parseSecurityOptions(spec.securityOpt).seccomp, { privileged: spec.privileged, ...facts }),
     initPath: spec.initContainer ? findInit() : undefined,

@@ -1,9 +1,13 @@
-/** A container's cgroup on the unified hierarchy (v2) and on the separate ones (v1). Reading and killing; limits are the OCI runtime's. */
+/**
+ * A container's cgroup on the unified hierarchy (v2) and on the separate ones (v1): its place, its processes and its end.
+ * The OCI runtime makes it and sets the first limits.
+ */
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmdirSync, statfsSync, writeFile, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const CGROUP2_SUPER_MAGIC = 0x63677270;
-const mountPoint = "/sys/fs/cgroup";
+export const mountPoint = "/sys/fs/cgroup";
 
 export type CgroupVersion = 1 | 2;
 
@@ -14,62 +18,16 @@ export function cgroupVersion(): CgroupVersion {
   return version;
 }
 
-/** Value for `linux.cgroupsPath`. */
-export function cgroupPath(ociId: string, parent: string | undefined): string {
-  return join("/", parent ?? "berth", ociId);
+/**
+ * Value for `linux.cgroupsPath`. Every run has a name of its own, so that what is aimed at one run can never hit the next;
+ * no id holds what follows the last dot.
+ */
+export function newCgroupPath(ociId: string, parent: string | undefined): string {
+  return join("/", parent ?? "berth", `${ociId}.${randomBytes(4).toString("hex")}`);
 }
 
-export interface CgroupSample {
-  readonly cpuNs: number;
-  readonly memoryBytes: number;
-  /** 0 = none. */
-  readonly memoryLimitBytes: number;
-  readonly pids: number;
-  readonly pidsLimit?: number | undefined;
-  readonly readBytes: number;
-  readonly writeBytes: number;
-}
-
-/** Counters that are not there are 0. */
-export function sampleCgroup(path: string): CgroupSample {
-  return cgroupVersion() === 2 ? sampleV2(join(mountPoint, path)) : sampleV1(path);
-}
-
-function sampleV2(directory: string): CgroupSample {
-  const cpu = keyedValues(join(directory, "cpu.stat"));
-  const memory = keyedValues(join(directory, "memory.stat"));
-  const io = readText(join(directory, "io.stat"));
-  return {
-    cpuNs: (cpu.get("usage_usec") ?? 0) * 1000,
-    memoryBytes: Math.max(0, readNumber(join(directory, "memory.current")) - (memory.get("inactive_file") ?? 0)),
-    memoryLimitBytes: readNumber(join(directory, "memory.max")),
-    pids: readNumber(join(directory, "pids.current")),
-    pidsLimit: readNumber(join(directory, "pids.max")) || undefined,
-    readBytes: sumOf(io, /rbytes=(\d+)/g),
-    writeBytes: sumOf(io, /wbytes=(\d+)/g),
-  };
-}
-
-/** The kernel writes "no limit" as the largest multiple of a page. */
-const noLimitV1 = 2 ** 62;
-
-function sampleV1(path: string): CgroupSample {
-  const file = (controller: string, name: string): string => join(mountPoint, controller, path, name);
-  const memory = keyedValues(file("memory", "memory.stat"));
-  const limit = readNumber(file("memory", "memory.limit_in_bytes"));
-  const io = readText(file("blkio", "blkio.throttle.io_service_bytes_recursive")) || readText(file("blkio", "blkio.throttle.io_service_bytes"));
-  return {
-    cpuNs: readNumber(file("cpuacct", "cpuacct.usage")),
-    memoryBytes: Math.max(0, readNumber(file("memory", "memory.usage_in_bytes")) - (memory.get("total_inactive_file") ?? 0)),
-    memoryLimitBytes: limit >= noLimitV1 ? 0 : limit,
-    pids: readNumber(file("pids", "pids.current")),
-    pidsLimit: readNumber(file("pids", "pids.max")) || undefined,
-    readBytes: sumOf(io, /Read (\d+)/g),
-    writeBytes: sumOf(io, /Write (\d+)/g),
-  };
-}
-
-function directories(path: string): string[] {
+/** Where the cgroup lies: one directory on v2, one per hierarchy on v1. */
+export function cgroupDirectories(path: string): string[] {
   if (cgroupVersion() === 2) return [join(mountPoint, path)];
   return readdirSync(mountPoint)
     .map((controller) => join(mountPoint, controller, path))
@@ -78,7 +36,7 @@ function directories(path: string): string[] {
 
 /** Host pids of every process, sub-groups included. */
 export function cgroupProcesses(path: string): number[] {
-  return [...new Set(directories(path).flatMap(processesBelow))];
+  return [...new Set(cgroupDirectories(path).flatMap(processesBelow))];
 }
 
 function processesBelow(directory: string): number[] {
@@ -133,7 +91,7 @@ export function killCgroup(path: string): void {
 
 /** Removes the empty cgroup with its sub-groups. */
 export function removeCgroup(path: string): void {
-  for (const directory of directories(path)) removeTree(directory);
+  for (const directory of cgroupDirectories(path)) removeTree(directory);
 }
 
 function removeTree(directory: string): void {
@@ -151,18 +109,4 @@ function readText(path: string): string {
   } catch {
     return "";
   }
-}
-
-/** 0 for a file that is absent or says `max`. */
-function readNumber(path: string): number {
-  return Number(readText(path).trim()) || 0;
-}
-
-function keyedValues(path: string): Map<string, number> {
-  const lines = readText(path).split("\n");
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf(" ")), Number(line.slice(line.indexOf(" ") + 1))]));
-}
-
-function sumOf(text: string, pattern: RegExp): number {
-  return [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
 }

@@ -52,6 +52,8 @@ export interface ContainerRun {
   readonly pidStart?: number | undefined;
   readonly monitorPid?: number | undefined;
   readonly monitorStart?: number | undefined;
+  /** Of this run; another run has another. */
+  readonly cgroup?: string | undefined;
   readonly startedAt?: number | undefined;
   readonly finishedAt?: number | undefined;
   readonly exitCode?: number | undefined;
@@ -124,6 +126,11 @@ export class ContainerStore {
     this.#statements.setRun.run(JSON.stringify(run), key);
   }
 
+  /** Throws when another container has the name. */
+  rename(key: string, name: string): void {
+    this.#statements.rename.run(name, key);
+  }
+
   /** Reads and replaces the run in one transaction; `change` answers `undefined` to leave it. */
   updateRun(key: string, change: (run: ContainerRun) => ContainerRun | undefined): ContainerRecord | undefined {
     return inTransaction(this.#db, () => {
@@ -162,6 +169,7 @@ function prepare(db: Database) {
     namesByImage: db.prepare("select name from containers where image_id = ? order by rowid"),
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
     setRun: db.prepare("update containers set run = ? where key = ?"),
+    rename: db.prepare("update containers set name = ? where key = ?"),
     delete: db.prepare("delete from containers where key = ?"),
     bury: db.prepare("insert or replace into removed_containers (key, created_at, removed_at, run) values (?, ?, ?, ?)"),
     forget: db.prepare("delete from removed_containers where removed_at < ?"),

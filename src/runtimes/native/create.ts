@@ -63,9 +63,9 @@ export function nameInUse(name: string, holder: ContainerRecord): BerthError {
 
 /** Directories first, the record last: what has no record was never acknowledged and is cleaned by whoever finds it. */
 async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, record: ContainerRecord): Promise<void> {
-  const { storage, cgroupParent } = record.facts.spec;
+  const { storage } = record.facts.spec;
   try {
-    await tearDown(ctx, paths, cgroupParent);
+    await tearDown(ctx, paths);
     rmSync(paths.directory, { recursive: true, force: true });
     makeDirectories(ctx, paths, image);
     let isMounted = false;

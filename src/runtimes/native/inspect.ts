@@ -3,6 +3,7 @@ import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary
 import { containerIdLabel } from "../../spec/container-id.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
+import { isPaused } from "./pause.ts";
 import { isRunning, stateOf } from "./run-state.ts";
 
 const date = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
@@ -18,7 +19,7 @@ export function inspectRecord(ctx: NativeContext, record: ContainerRecord): Cont
     networks,
     ipv4: isRunning(record) ? run.networks?.[0]?.ipv4 : undefined,
     exitCode: run.status === "exited" || run.status === "failed" ? run.exitCode : undefined,
-    paused: false,
+    paused: isPaused(record),
     createdAt: new Date(facts.createdAt),
     startedAt: date(run.startedAt),
     finishedAt: date(run.finishedAt),
@@ -66,7 +67,7 @@ export function summaryOf(ctx: NativeContext, record: ContainerRecord): RuntimeC
     hexId: record.hexId,
     name: record.name,
     state: stateOf(ctx, record),
-    paused: false,
+    paused: isPaused(record),
     labels: facts.spec.labels,
     image: facts.imageReference,
     command: facts.command,

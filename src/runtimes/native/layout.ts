@@ -43,7 +43,7 @@ export function makeLayout(paths: Layout): void {
 /** Everything of one container. The bundle's name is short because a unix socket's path must be. */
 export interface ContainerPaths {
   readonly key: string;
-  /** OCI id and cgroup leaf. */
+  /** OCI id, and what the names of its cgroups start with. */
   readonly ociId: string;
   readonly directory: string;
   readonly upper: string;
@@ -63,6 +63,8 @@ export interface ContainerPaths {
   readonly pidFile: string;
   readonly monitorPidFile: string;
   readonly oomFile: string;
+  /** Holds the place of the run's cgroup, written before that is made. */
+  readonly cgroupFile: string;
   readonly supervisorLock: string;
 }
 
@@ -90,6 +92,7 @@ export function containerPaths(paths: Layout, id: ContainerId, hexId: string): C
     pidFile: join(bundle, "pid"),
     monitorPidFile: join(bundle, "monitor.pid"),
     oomFile: join(bundle, "oom"),
+    cgroupFile: join(bundle, "cgroup"),
     supervisorLock: join(bundle, "supervisor"),
   };
 }

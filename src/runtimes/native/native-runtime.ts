@@ -5,7 +5,7 @@ import { type Capability, capabilitiesExcept, type RuntimeMethod } from "../../r
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { RuntimeInfo } from "../../runtime/extras.ts";
-import type { PullOptions } from "../../runtime/runtime.ts";
+import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
@@ -20,30 +20,29 @@ import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
 import { exec, execPty, execStream } from "./process-calls.ts";
+import { pauseContainer, unpauseContainer } from "./pause.ts";
+import { pruneContainers } from "./prune.ts";
 import { removeContainer } from "./remove.ts";
+import { renameContainer } from "./rename.ts";
 import { isRunning, settle, stateOf } from "./run-state.ts";
 import { startContainer } from "./start.ts";
 import { containerStats, statsStream } from "./stats.ts";
 import { killContainer, stopContainer } from "./stop.ts";
 import { volumesFacet } from "./volume-calls.ts";
+import { topContainer } from "./top.ts";
 import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
 const notYet: readonly RuntimeMethod[] = [
-  "renameContainer",
   "searchImages",
   "saveImages",
   "loadImages",
   "importImage",
   "exportContainerFs",
   "commitContainer",
-  "pauseContainer",
-  "unpauseContainer",
   "updateContainerResources",
-  "topContainer",
   "changesContainer",
-  "pruneContainers",
   "archiveGet",
   "archivePut",
   "archiveHead",
@@ -98,6 +97,31 @@ export class NativeRuntime extends BaseRuntime {
   override async killContainer(id: ContainerId, signal?: string, o?: t.CallOptions & { readonly anySignal?: boolean | undefined }): Promise<void> {
     o?.signal?.throwIfAborted();
     await abandonable(killContainer(this.#ctx, id, signal, o?.anySignal === true), o?.signal);
+  }
+
+  override async renameContainer(id: ContainerId, newName: string, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(renameContainer(this.#ctx, id, newName), o?.signal);
+  }
+
+  override async pauseContainer(id: ContainerId, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(pauseContainer(this.#ctx, id), o?.signal);
+  }
+
+  override async unpauseContainer(id: ContainerId, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await abandonable(unpauseContainer(this.#ctx, id), o?.signal);
+  }
+
+  override async pruneContainers(o: Parameters<Runtime["pruneContainers"]>[0] = {}): Promise<t.ContainerPruneResult> {
+    o.signal?.throwIfAborted();
+    return pruneContainers(this.#ctx, o, o.signal);
+  }
+
+  override async topContainer(id: ContainerId, psArgs: readonly string[], o?: t.CallOptions): Promise<t.ContainerTopOutput> {
+    o?.signal?.throwIfAborted();
+    return topContainer(this.#ctx, id, psArgs, o?.signal);
   }
 
   async containerState(id: ContainerId, o?: t.CallOptions): Promise<t.ContainerState> {

@@ -12,6 +12,7 @@ import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { type RunningExec, startExec } from "./exec.ts";
 import { readBundle } from "./bundle.ts";
+import { refusePaused } from "./pause.ts";
 import { isRunning, mainProcess, settle } from "./run-state.ts";
 import { processEnd } from "./tear-down.ts";
 
@@ -49,6 +50,7 @@ function launch(ctx: NativeContext, id: ContainerId, o: ExecOptions & { readonly
   const { pid } = record.run;
   if (!isRunning(record) || pid === undefined)
     throw new BerthError("conflict", `container ${record.name} is not running; start it first`, { container: record.key });
+  refusePaused(record, "exec in");
   hastenCgroupMove();
   const paths = pathsOf(ctx, id);
   const process = buildExecProcess({

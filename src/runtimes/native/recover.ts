@@ -13,7 +13,7 @@ import type { ContainerPaths } from "./layout.ts";
 import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
 import { superviseRemoval } from "./start.ts";
-import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
 import { mayExist, mayRun } from "./volume-calls.ts";
 
 export async function recover(ctx: NativeContext): Promise<void> {
@@ -46,7 +46,7 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   if (now === undefined || isRunning(now)) return;
   // A start that was cut off: its program was never acknowledged, so it is ended.
   const main = processFromFile(paths.pidFile);
-  if (main !== undefined && !existsSync(paths.exitFile)) await killAll(paths, record.facts.spec.cgroupParent, main, 10_000);
+  if (main !== undefined && !existsSync(paths.exitFile)) await killAll(runCgroup(paths), main, 10_000);
   await tearDownRun(ctx, now);
 }
 
@@ -85,7 +85,7 @@ async function removeStrayDirectories(ctx: NativeContext, records: readonly Cont
     const paths = pathsOf(ctx, id);
     using lock = FileLock.tryAcquire(paths.lock);
     if (lock === undefined || ctx.store.get(paths.key) !== undefined) continue;
-    await tearDown(ctx, paths, undefined);
+    await tearDown(ctx, paths);
     rmSync(paths.directory, { recursive: true, force: true });
     lock.releaseAndDelete();
   }

@@ -2,12 +2,25 @@ import { existsSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { BerthError, messageOf } from "../../errors.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, notFound, serialised } from "./context.ts";
+import { settle } from "./run-state.ts";
 import { killForRemoval } from "./stop.ts";
 import { tearDownRun } from "./tear-down.ts";
 
+/** `conflict` while its removal is in progress. */
+export function refuseRemoving(ctx: NativeContext, id: ContainerId): void {
+  const key = containerIdToString(id);
+  if (ctx.removing.has(key)) throw new BerthError("conflict", `container ${key} is being removed`, { container: key });
+}
+
 /** Method 6. The record goes last: whatever breaks before, the container stays listed and the removal can be repeated. */
-export async function removeContainer(ctx: NativeContext, id: ContainerId, keepAnonymousVolumes: boolean): Promise<void> {
+export async function removeContainer(
+  ctx: NativeContext,
+  id: ContainerId,
+  keepAnonymousVolumes: boolean,
+  o: { /** Asked under the container's lock; `conflict` when it says no. */ readonly onlyIf?: (record: ContainerRecord) => boolean } = {},
+): Promise<void> {
   const key = containerIdToString(id);
   const { imageId } = mustGet(ctx, id);
   if (ctx.removing.has(key)) throw new BerthError("conflict", `removal of container ${key} is already in progress`);
@@ -16,6 +29,7 @@ export async function removeContainer(ctx: NativeContext, id: ContainerId, keepA
     await serialised(ctx, id, async (paths, lock) => {
       const record = ctx.store.get(key);
       if (record === undefined) throw notFound(id);
+      if (o.onlyIf?.(settle(ctx, record)) === false) throw new BerthError("conflict", `container ${key} is in use`, { container: key });
       await killForRemoval(ctx, record);
       await tearDownRun(ctx, record);
       try {

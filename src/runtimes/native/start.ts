@@ -1,5 +1,5 @@
 /** Method 4: mount, monitor, network, OCI start, record. Whatever fails on the way undoes all that came before. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { BerthError, isBerthError, messageOf } from "../../errors.ts";
 import { FileLock } from "../../internal/file-lock.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
@@ -10,7 +10,7 @@ import { conmonArgs } from "../../oci/conmon.ts";
 import { failureMessage, startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import { mountSharedMemory, writeBundle } from "./bundle.ts";
-import { hastenCgroupMove } from "./cgroup.ts";
+import { hastenCgroupMove, newCgroupPath } from "./cgroup.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
 import { mountRoot } from "./create.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
@@ -18,8 +18,9 @@ import type { ContainerPaths } from "./layout.ts";
 import { applyTmpfsModes } from "../../oci/tmpfs-mode.ts";
 import { startMonitor } from "./monitor.ts";
 import { attachEndpoint, planNetwork } from "./container-network.ts";
+import { refusePaused } from "./pause.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
-import { killAll, tearDown, tearDownRun } from "./tear-down.ts";
+import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
 import { mountVolumes } from "./volume-calls.ts";
 
 export async function startContainer(ctx: NativeContext, id: ContainerId): Promise<void> {
@@ -27,6 +28,7 @@ export async function startContainer(ctx: NativeContext, id: ContainerId): Promi
   if (ctx.removing.has(containerIdToString(id))) throw new BerthError("conflict", `container ${containerIdToString(id)} is being removed`);
   await serialised(ctx, id, async (paths) => {
     const record = settle(ctx, mustGet(ctx, id));
+    refusePaused(record, "start");
     if (isRunning(record)) return;
     hastenCgroupMove();
     await tearDownRun(ctx, record);
@@ -36,12 +38,12 @@ export async function startContainer(ctx: NativeContext, id: ContainerId): Promi
 
 async function attempt(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
   try {
-    const { main, endpoint } = await createOciContainer(ctx, record, paths);
-    watchProcess(ctx, record.key, main);
+    const created = await createOciContainer(ctx, record, paths);
+    watchProcess(ctx, record.key, created.main);
     await connectAttaches(ctx, record.key);
     if (record.facts.spec.deleteOnExit) superviseRemoval(ctx, record.key, paths);
     await startOciContainer(ctx, record, paths);
-    recordStart(ctx, record, paths, main, endpoint);
+    recordStart(ctx, record, paths, created);
   } catch (cause) {
     await undo(ctx, record, paths);
     throw recordFailure(ctx, record, cause);
@@ -52,6 +54,7 @@ interface CreatedContainer {
   /** The container's init: it waits for the OCI start and then becomes the user's program. */
   readonly main: ProcessIdentity;
   readonly endpoint: Endpoint | undefined;
+  readonly cgroup: string;
 }
 
 async function createOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<CreatedContainer> {
@@ -64,7 +67,9 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   mountSharedMemory(spec, paths);
   await mountVolumes(ctx, record);
   const network = planNetwork(ctx, record, paths);
-  const bundle = writeBundle(ctx, record, paths, network);
+  const cgroup = newCgroupPath(paths.ociId, spec.cgroupParent);
+  writeFileSync(paths.cgroupFile, cgroup);
+  const bundle = writeBundle(ctx, record, paths, network, cgroup);
   for (const warning of bundle.warnings) ctx.onWarning(`${record.name}: ${warning}`);
   const args = conmonArgs({
     id: paths.ociId,
@@ -86,7 +91,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
   attachEndpoint(ctx, network, pid);
   applyTmpfsModes(pid, bundle.spec.mounts);
-  return { main, endpoint: network.endpoint };
+  return { main, endpoint: network.endpoint, cgroup };
 }
 
 async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
@@ -119,7 +124,7 @@ async function startOciContainer(ctx: NativeContext, record: ContainerRecord, pa
   throw new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode: startFailureCode(reason) });
 }
 
-function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, main: ProcessIdentity, endpoint: Endpoint | undefined): void {
+function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, { main, endpoint, cgroup }: CreatedContainer): void {
   const monitor = processFromFile(paths.monitorPidFile);
   const run: ContainerRun = {
     status: "running",
@@ -129,6 +134,7 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
     pidStart: main.startTicks,
     monitorPid: monitor?.pid,
     monitorStart: monitor?.startTicks,
+    cgroup,
     startedAt: Date.now(),
     ports: endpoint?.ports,
     networks:
@@ -160,12 +166,12 @@ export function superviseRemoval(ctx: NativeContext, key: string, paths: Contain
 
 async function undo(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
   const main = processFromFile(paths.pidFile);
-  await killAll(paths, record.facts.spec.cgroupParent, main, 5_000);
+  await killAll(runCgroup(paths), main, 5_000);
   ctx.supervised.get(record.key)?.release();
   ctx.supervised.delete(record.key);
   for (const attach of ctx.pendingAttaches.get(record.key) ?? []) attach.handle.close();
   ctx.pendingAttaches.delete(record.key);
-  await tearDown(ctx, paths, record.facts.spec.cgroupParent);
+  await tearDown(ctx, paths);
   rmSync(paths.exitFile, { force: true });
   unmount(paths.merged, MNT_DETACH);
 }

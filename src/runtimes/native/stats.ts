@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { containerIdToString } from "../../spec/container-id.ts";
 import type { ContainerStats, StatsSample } from "../../runtime/types.ts";
-import { cgroupPath, type CgroupSample, sampleCgroup } from "./cgroup.ts";
+import { type CgroupSample, sampleCgroup } from "./cgroup-sample.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { isRunning, settle } from "./run-state.ts";
@@ -15,7 +15,7 @@ const nothing: CgroupSample = { cpuNs: 0, memoryBytes: 0, memoryLimitBytes: 0, p
 
 /** Method 10. */
 export function containerStats(ctx: NativeContext, id: ContainerId): ContainerStats {
-  const sample = sampleOf(ctx, settle(ctx, mustGet(ctx, id)));
+  const sample = sampleOf(settle(ctx, mustGet(ctx, id)));
   return {
     cpuUsageUsec: Math.floor(sample.cpuNs / 1000),
     memoryBytes: sample.memoryBytes,
@@ -32,7 +32,7 @@ export async function* statsStream(ctx: NativeContext, id: ContainerId, interval
     const found = ctx.store.get(containerIdToString(id));
     const record = found && settle(ctx, found);
     if (record === undefined) return;
-    yield statsSample(ctx, record);
+    yield statsSample(record);
     if (!isRunning(record)) return;
     const elapsed = performance.now() - start;
     if (await endedDuring(ctx, record, intervalMs - (elapsed % intervalMs), stop)) return;
@@ -59,8 +59,8 @@ function endedDuring(ctx: NativeContext, record: ContainerRecord, ms: number, st
   });
 }
 
-function statsSample(ctx: NativeContext, record: ContainerRecord): StatsSample {
-  const sample = sampleOf(ctx, record);
+function statsSample(record: ContainerRecord): StatsSample {
+  const sample = sampleOf(record);
   const [netRxBytes, netTxBytes] = isRunning(record) && record.run.pid !== undefined ? networkBytes(record.run.pid) : [0, 0];
   return {
     cpuTotalNs: sample.cpuNs,
@@ -78,9 +78,8 @@ function statsSample(ctx: NativeContext, record: ContainerRecord): StatsSample {
   };
 }
 
-function sampleOf(ctx: NativeContext, record: ContainerRecord): CgroupSample {
-  if (!isRunning(record)) return nothing;
-  return sampleCgroup(cgroupPath(pathsOf(ctx, record.facts.id).ociId, record.facts.spec.cgroupParent));
+function sampleOf(record: ContainerRecord): CgroupSample {
+  return isRunning(record) && record.run.cgroup !== undefined ? sampleCgroup(record.run.cgroup) : nothing;
 }
 
 function hostCpuNs(): number {

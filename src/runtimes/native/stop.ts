@@ -2,7 +2,8 @@ import { BerthError } from "../../errors.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { parseSignal } from "../../spec/signals.ts";
 import type { ContainerRecord } from "./container-store.ts";
-import { mustGet, type NativeContext, pathsOf } from "./context.ts";
+import { mustGet, type NativeContext } from "./context.ts";
+import { requestThaw } from "./freezer.ts";
 import { isRunning, mainProcess, settle } from "./run-state.ts";
 import { killAll, processEnd, signalProcess } from "./tear-down.ts";
 import { waitFor } from "./wait.ts";
@@ -35,12 +36,14 @@ async function endRun(ctx: NativeContext, record: ContainerRecord, signal: numbe
   const exited = waitFor(ctx, id, "not-running", undefined);
   if (main !== undefined) {
     const delivered = signalProcess(main, signal);
+    // Queued, so a paused program gets it as soon as it goes on.
+    thawRun(record);
     recordKill(ctx, record, signal);
     const patience = delivered ? graceMs : Math.min(graceMs, 2_000);
     const ended = patience > 0 && (await endedWithin(main, patience));
     if (!ended) {
       if (signal !== 9 || patience > 0) recordKill(ctx, record, 9);
-      await kill(ctx, record);
+      await kill(record);
     }
   }
   await exited;
@@ -60,8 +63,12 @@ async function endedWithin(main: { pid: number; startTicks: number }, timeoutMs:
   }
 }
 
-async function kill(ctx: NativeContext, record: ContainerRecord): Promise<void> {
-  const gone = await killAll(pathsOf(ctx, record.facts.id), record.facts.spec.cgroupParent, mainProcess(record.run), killGraceMs);
+function thawRun({ run }: ContainerRecord): void {
+  if (run.cgroup !== undefined) requestThaw(run.cgroup);
+}
+
+async function kill(record: ContainerRecord): Promise<void> {
+  const gone = await killAll(record.run.cgroup, mainProcess(record.run), killGraceMs);
   if (!gone)
     throw new BerthError("timeout", `container ${record.name} does not end on SIGKILL; a process in it is stuck in the kernel`, { timeoutMs: killGraceMs });
 }
@@ -80,12 +87,13 @@ export async function killContainer(ctx: NativeContext, id: ContainerId, signal:
   if (isStop) ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
   if (number !== 9) {
     if (!signalProcess(main, number)) throw new BerthError("conflict", `container ${record.name} is not running`);
+    if (isStop) thawRun(record);
     recordKill(ctx, record, number);
     return;
   }
   const exited = waitFor(ctx, id, "not-running", undefined);
   recordKill(ctx, record, number);
-  await kill(ctx, record);
+  await kill(record);
   await exited;
 }
 
@@ -95,6 +103,6 @@ export async function killForRemoval(ctx: NativeContext, record: ContainerRecord
   if (!isRunning(settled)) return;
   const exited = waitFor(ctx, record.facts.id, "not-running", undefined);
   recordKill(ctx, record, 9);
-  await kill(ctx, settled);
+  await kill(settled);
   await exited;
 }

@@ -1,14 +1,15 @@
 /** Takes away what a run leaves on the host. Every step may be repeated, so a crash in the middle is made good by doing it again. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, openProcess, type ProcessIdentity } from "../../internal/process-identity.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { runToEnd } from "../../internal/spawn.ts";
 import { deleteCommand } from "../../oci/runtime-command.ts";
 import { unmountMemory } from "../../volumes/memory-mounts.ts";
-import { cgroupPath, cgroupProcesses, killCgroup, removeCgroup } from "./cgroup.ts";
+import { cgroupProcesses, killCgroup, removeCgroup } from "./cgroup.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
+import { requestThaw } from "./freezer.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { processFromFile } from "./run-state.ts";
 
@@ -19,42 +20,52 @@ const monitorGraceMs = 10_000;
 export function tearDownRun(ctx: NativeContext, record: ContainerRecord): Promise<void> {
   const underWay = ctx.tearDowns.get(record.key);
   if (underWay !== undefined) return underWay;
-  const work = tearDown(ctx, pathsOf(ctx, record.facts.id), record.facts.spec.cgroupParent).finally(() => ctx.tearDowns.delete(record.key));
+  const work = tearDown(ctx, pathsOf(ctx, record.facts.id)).finally(() => ctx.tearDowns.delete(record.key));
   ctx.tearDowns.set(record.key, work);
   return work;
 }
 
-export async function tearDown(ctx: NativeContext, paths: ContainerPaths, cgroupParent: string | undefined): Promise<void> {
+export async function tearDown(ctx: NativeContext, paths: ContainerPaths): Promise<void> {
   const monitor = processFromFile(paths.monitorPidFile);
   const released = ctx.network.release(paths.key);
   unmount(paths.merged, MNT_DETACH);
   unmount(paths.sharedMemory, MNT_DETACH);
   if (monitor !== undefined && !ctx.isExitHandler) await processEnd(monitor, monitorGraceMs);
-  await deleteOciContainer(ctx, paths, cgroupParent);
+  await deleteOciContainer(ctx, paths);
   await released;
   await unmountMemory(ctx.volumes, paths.key);
   rmSync(paths.bundle, { recursive: true, force: true });
 }
 
 /** conmon deletes the OCI container when it ends; this is for when conmon could not. */
-async function deleteOciContainer(ctx: NativeContext, paths: ContainerPaths, cgroupParent: string | undefined): Promise<void> {
+async function deleteOciContainer(ctx: NativeContext, paths: ContainerPaths): Promise<void> {
   if (existsSync(join(ctx.layout.oci, paths.ociId))) {
     const { program, args } = deleteCommand(ctx.oci, paths.ociId, { force: true });
     await runToEnd(program, args);
     rmSync(join(ctx.layout.oci, paths.ociId), { recursive: true, force: true });
   }
-  const cgroup = cgroupPath(paths.ociId, cgroupParent);
-  removeCgroup(cgroup);
+  const cgroup = runCgroup(paths);
+  if (cgroup !== undefined) removeCgroup(cgroup);
+}
+
+/** The cgroup of the run the bundle was made for; `undefined` when there is no bundle, or none was made yet. */
+export function runCgroup(paths: ContainerPaths): string | undefined {
+  try {
+    return readFileSync(paths.cgroupFile, "utf8") || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Ends everything a container runs, without asking it. Answers once nothing is left, or `false` after `timeoutMs`. */
-export async function killAll(paths: ContainerPaths, cgroupParent: string | undefined, main: ProcessIdentity | undefined, timeoutMs: number): Promise<boolean> {
-  const cgroup = cgroupPath(paths.ociId, cgroupParent);
+export async function killAll(cgroup: string | undefined, main: ProcessIdentity | undefined, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    killCgroup(cgroup);
+    if (cgroup !== undefined) killCgroup(cgroup);
     if (main !== undefined) signalProcess(main, 9);
-    if (!isAlive(main) && cgroupProcesses(cgroup).length === 0) return true;
+    // On v1 a frozen process dies only once it is thawed.
+    if (cgroup !== undefined) requestThaw(cgroup);
+    if (!isAlive(main) && (cgroup === undefined || cgroupProcesses(cgroup).length === 0)) return true;
     const left = deadline - Date.now();
     if (left <= 0) return false;
     if (main !== undefined && isAlive(main)) await processEnd(main, Math.min(left, 200));

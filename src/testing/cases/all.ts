@@ -2,6 +2,7 @@ import type { ContractCase } from "../contract.ts";
 import { abandonCases } from "./abandon.ts";
 import { attachCases } from "./attach.ts";
 import { eventCases } from "./events.ts";
+import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
 import { imageStoreCases } from "./image-store.ts";
 import { imageCases } from "./images.ts";
@@ -24,6 +25,7 @@ export const allCases: readonly ContractCase[] = [
   ...imageStoreCases,
   ...lifecycleCases,
   ...stopKillCases,
+  ...controlCases,
   ...waitCases,
   ...logCases,
   ...execCases,
