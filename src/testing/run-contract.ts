@@ -8,6 +8,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { callWithAnything } from "./call-with-anything.ts";
 import { CaseContext } from "./case-context.ts";
 import { allCases } from "./cases/all.ts";
+import { recordCalls } from "./record-calls.ts";
 import type { ContractCase, ContractImages, Need, Trait } from "./contract.ts";
 
 export interface OpenedBackend {
@@ -71,7 +72,12 @@ export function runContract(o: ContractOptions): void {
     for (const one of cases) {
       const skip = o.skips?.[one.name] ?? missingTrait(one, o.lacks ?? {});
       const options = { timeout: o.timeoutMs ?? 30_000, ...(skip === undefined ? {} : { skip }) };
-      test(one.name, options, (t) => runCase(opened, one, t.signal));
+      test(one.name, options, async (t) => {
+        const seen = new Set<RuntimeMethod>();
+        const recorded = { ...opened, runtime: recordCalls(opened.runtime, seen), reopen: async () => recordCalls(await opened.reopen(), seen) };
+        await runCase(recorded, one, t.signal);
+        if (process.env["BERTH_CONTRACT_OUTCOMES"] !== undefined) t.diagnostic(`methods ${[...seen].join(" ")}`);
+      });
     }
   });
 }
