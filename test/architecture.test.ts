@@ -81,7 +81,7 @@ function importsOf(file: string): Import[] {
   const text = withoutComments(readFileSync(join(root, file), "utf8"));
   const forms = [
     /\b(?:import|export)\b[^"';]*?\bfrom\s*["'](?<to>[^"']+)["']/g,
-    /\bimport\s*["'](?<to>[^"']+)["']/g,
+    /^\s*import\s*["'](?<to>[^"']+)["']/gm,
     /\bimport\s*\(\s*["'](?<to>[^"']+)["']/g,
     /\bnew URL\(\s*["'](?<to>\.[^"']+)["']\s*,\s*import\.meta\.url/g,
     /\bimport\.meta\.resolve\(\s*["'](?<to>[^"']+)["']/g,

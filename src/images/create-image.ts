@@ -1,4 +1,5 @@
 /** An image made here: layers of another one, at most one layer more, and a config. What import and commit end in. */
+import { malformed } from "../archive/tar-header.ts";
 import { BerthError } from "../errors.ts";
 import type { SpooledBlob } from "../content/spool.ts";
 import { mediaTypes } from "../spec/descriptor.ts";
@@ -17,7 +18,7 @@ import type { StoreParts } from "./store-parts.ts";
 export interface CreateImageOptions {
   /** Its layers and its history come first. */
   readonly base?: Image | undefined;
-  /** Tar of one more layer, plain, gzip or zstd; read to its end. Each chunk must stay as it is until the next but one is asked for. */
+  /** Tar of one more layer, plain, gzip or zstd; read to its end. */
   readonly layer?: AsyncIterable<Uint8Array> | undefined;
   readonly platform: OciPlatform;
   readonly config: ContainerConfig;
@@ -29,6 +30,8 @@ export interface CreateImageOptions {
   readonly container?: string | undefined;
   /** A tag that means it from now on; absent = untagged. */
   readonly name?: Reference | undefined;
+  /** What is told of it beside its tag. */
+  readonly event?: "import" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -62,7 +65,8 @@ export async function createImage(parts: StoreParts, o: CreateImageOptions): Pro
     const image = { id: configBlob.digest, manifestDigest: manifestBlob.digest, digest: manifestBlob.digest, config, chainIds: chain };
     const names = o.name === undefined ? [] : [canonicalReference(o.name)];
     const snapshots = [...placed.values()].map((layer) => layer.snapshot);
-    await publishImages(parts, { images: [{ ...image, snapshots, blobs: needs, names }], placed: [...placed.values()], blobs });
+    const events = [...(o.event === undefined ? [] : [o.event]), ...names.map(() => "tag")].map((action) => ({ action, name: names[0] }));
+    await publishImages(parts, { images: [{ ...image, snapshots, blobs: needs, names, events }], placed: [...placed.values()], blobs });
     const made = parts.records.get(configBlob.digest);
     if (made === undefined) throw new BerthError("internal", `image ${configBlob.digest} was removed while it was made`);
     return made;
@@ -79,7 +83,9 @@ async function takeAll(intake: LayerIntake, layer: AsyncIterable<Uint8Array>, si
     await intake.write(chunk);
   }
   await intake.end();
-  return intake.taken();
+  const taken = await intake.taken();
+  if (taken.stored.size === 0) throw malformed("it is empty");
+  return taken;
 }
 
 async function adopt(pending: PlacedLayer["pending"], taken: TakenLayer | undefined): Promise<number> {

@@ -86,6 +86,17 @@ export interface NewImage {
   readonly digest: Digest;
   /** Where `digest` can be asked for; absent when it came from no registry. */
   readonly repository?: string | undefined;
+  /** What is told of it, in Docker's words. */
+  readonly events: readonly Pick<ImageEvent, "action" | "name">[];
+}
+
+/** Something that happened to an image, told as a part of the transaction that records it. */
+export interface ImageEvent {
+  readonly action: string;
+  readonly id: Digest;
+  /** The reference it is about. */
+  readonly name?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** How a name stands now. */
@@ -101,8 +112,16 @@ export class ImageRecords {
   readonly #configs = new Map<string, ImageConfig>();
   readonly #statements = new Map<string, ReturnType<Database["prepare"]>>();
 
-  constructor(db: Database) {
+  readonly #onEvent: (event: ImageEvent) => void;
+
+  constructor(db: Database, onEvent: (event: ImageEvent) => void = () => {}) {
     this.#db = db;
+    this.#onEvent = onEvent;
+  }
+
+  /** Within {@link atomically} as a part of it. */
+  tell(action: string, image: Image, name?: string): void {
+    this.#onEvent({ action, id: image.id, name, labels: image.config.config.labels });
   }
 
   get(id: string): Image | undefined {
@@ -161,6 +180,8 @@ export class ImageRecords {
     for (const name of image.names) this.#setName(name, image.id, image.digest);
     for (const blob of image.blobs) this.#run("insert or ignore into image_blobs values (?, ?)", image.id, blob);
     if (image.repository !== undefined) this.addDigest(image.repository, image.digest, image.id);
+    const added = this.get(image.id);
+    if (added !== undefined) for (const { action, name } of image.events) this.tell(action, added, name);
   }
 
   /** Moves a name; `false` when the image is not there any more. */
@@ -170,6 +191,8 @@ export class ImageRecords {
       if (row === undefined) return false;
       this.#run("delete from doomed_images where image_id = ?", id);
       if (this.byName(name)?.imageId !== id) this.#setName(name, id, digest(row.manifest_digest));
+      const image = this.get(id);
+      if (image !== undefined) this.tell("tag", image, name);
       return true;
     });
   }

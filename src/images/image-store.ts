@@ -18,7 +18,8 @@ import { isDiskFull } from "../internal/disk-full.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { ContentLeases } from "./content-leases.ts";
 import { type CreateImageOptions, createImage } from "./create-image.ts";
-import { type Image, ImageRecords, type NameRecord } from "./image-records.ts";
+import { type Image, type ImageEvent, ImageRecords, type NameRecord } from "./image-records.ts";
+import { type ImportImageOptions, importImage } from "./import-image.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { Leases, type SharedWork } from "./leases.ts";
 import { Limiter } from "./limiter.ts";
@@ -41,6 +42,8 @@ export interface ImageStoreOptions {
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Names of the containers that were made from an image, in the same database. Default: none. */
   readonly usersOf?: ((imageId: string) => readonly string[]) | undefined;
+  /** Hears what happens to images, as a part of the transaction that records it. */
+  readonly onEvent?: ((event: ImageEvent) => void) | undefined;
 }
 
 export interface PullImageOptions {
@@ -78,7 +81,7 @@ export class ImageStore {
     this.#o = o;
     const pool = new UnpackPool(availableParallelism());
     this.content = openContentStore(o.root);
-    this.#records = new ImageRecords(o.db);
+    this.#records = new ImageRecords(o.db, o.onEvent);
     const has = (chainId: Digest): boolean => this.#records.hasSnapshot(chainId);
     this.#snapshots = new SnapshotStore(o.root, { has }, async (path) => void (await pool.run({ kind: "remove", path })));
     const downloads = new BlobDownloads(this.content, o.registry, new Limiter(o.downloads ?? 3));
@@ -145,6 +148,11 @@ export class ImageStore {
   /** Makes an image of a layer, a config, and what another image has. */
   create(o: CreateImageOptions): Promise<Image> {
     return this.#alive((signal) => createImage(this.#parts, { ...o, signal }), o.signal);
+  }
+
+  /** Method 35. */
+  import(tar: Uint8Array | AsyncIterable<Uint8Array>, o: ImportImageOptions): Promise<Image> {
+    return this.#alive((signal) => importImage(this.#parts, tar, { ...o, signal }), o.signal);
   }
 
   /**

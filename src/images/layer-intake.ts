@@ -11,6 +11,9 @@ import type { PendingSnapshot } from "./snapshot-store.ts";
 import type { StoreParts } from "./store-parts.ts";
 import type { Unpacked } from "./unpack.ts";
 
+/** From here on a copy costs more than a write of its own. */
+const largeBytes = 128 * 1024;
+
 type Stored = NonNullable<Unpacked["stored"]>;
 
 /** A layer that is complete on disk, spooled and unpacked, under no name yet. */
@@ -59,8 +62,11 @@ export class LayerIntake implements AsyncDisposable {
     this.#growth.publish(this.#spool.written);
   }
 
+  /** The bytes may change afterwards. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#spool.add(bytes)) await this.flush();
+    const isLarge = bytes.length >= largeBytes;
+    const isTime = this.#spool.add(isLarge ? bytes : Uint8Array.from(bytes));
+    if (isTime || isLarge) await this.flush();
   }
 
   /** All bytes were given. */

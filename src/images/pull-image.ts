@@ -106,6 +106,7 @@ function record(parts: StoreParts, request: PullRequest, resolved: ResolvedImage
     blobs: [...new Set([root.digest, resolved.manifestDigest, resolved.configDescriptor.digest, ...resolved.layers.map((layer) => layer.blob.digest)])],
     names: reference.digest === undefined ? [canonicalReference(reference)] : [],
     repository: repositoryName(reference),
+    events: [{ action: "pull", name: canonicalReference(reference) }],
     digest: root.digest,
   });
 }

@@ -39,6 +39,7 @@ function decide(parts: StoreParts, name: string, id: Digest, o: Removal): Omit<R
   const tag = asTag(name, image);
   if (tag !== undefined && image.names.length > 1) {
     parts.records.untag([tag]);
+    parts.records.tell("untag", image, tag);
     return { untagged: [tag] };
   }
   if (tag === undefined && image.names.length > 1 && !o.force) throw hasSeveralNames(name, image);
@@ -46,11 +47,13 @@ function decide(parts: StoreParts, name: string, id: Digest, o: Removal): Omit<R
   const isUsed = users.length > 0 || o.leased.has(id);
   if (isUsed && !o.force) throw isInUse(name, users);
   const untagged = [...image.names, ...image.repoDigests];
+  for (const each of image.names) parts.records.tell("untag", image, each);
   if (isUsed) {
     parts.records.doom(id);
     return { untagged };
   }
   parts.records.delete(id, o.needs);
+  parts.records.tell("delete", image);
   return { untagged, deleted: image };
 }
 
@@ -84,6 +87,7 @@ export async function removeIfDoomed(parts: StoreParts, id: string): Promise<voi
     parts.records.atomically(() => {
       if (!parts.records.isDoomed(id) || leased.has(id) || parts.usersOf(id).length > 0) return false;
       parts.records.delete(image.id, needs);
+      parts.records.tell("delete", image);
       return true;
     }),
   );
@@ -116,6 +120,8 @@ function pruneOne(parts: StoreParts, id: Digest, o: PruneImagesOptions, at: Omit
   const image = parts.records.get(id);
   if (image === undefined || !isPruned(image, o) || at.leased.has(id) || parts.usersOf(id).length > 0) return undefined;
   parts.records.delete(id, at.needs);
+  for (const each of image.names) parts.records.tell("untag", image, each);
+  parts.records.tell("delete", image);
   return [...image.names, ...image.repoDigests];
 }
 

@@ -68,6 +68,17 @@ export function assertTagTarget(text: string): Reference {
   return reference;
 }
 
+/** The name of an image that is imported or committed: `tag` defaults to `latest`; without `repo` it has none. Throws `invalid_spec`. */
+export function importTarget(repo: string | undefined, tag: string | undefined): Reference | undefined {
+  if (repo === undefined || repo === "") {
+    if (tag !== undefined && tag !== "") throw malformed(tag, "a tag needs a repository");
+    return undefined;
+  }
+  const reference = parseReference(tag === undefined || tag === "" ? repo : `${repo}:${tag}`);
+  if (reference.digest !== undefined) throw malformed(repo, "a name to be given has no digest");
+  return reference;
+}
+
 /** `docker.io/library/nginx:1.29-alpine`, `ghcr.io/org/api@sha256:…`; with both, the tag is left out. */
 export function canonicalReference(reference: Reference): string {
   const suffix = reference.digest === undefined ? `:${reference.tag ?? "latest"}` : `@${reference.digest}`;

@@ -17,6 +17,7 @@ import { createContainer } from "./create.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
+import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
 import { exec, execPty, execStream } from "./process-calls.ts";
@@ -38,7 +39,6 @@ const notYet: readonly RuntimeMethod[] = [
   "searchImages",
   "saveImages",
   "loadImages",
-  "importImage",
   "exportContainerFs",
   "commitContainer",
   "updateContainerResources",
@@ -258,6 +258,11 @@ export class NativeRuntime extends BaseRuntime {
   override async imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]> {
     o?.signal?.throwIfAborted();
     return imageHistory(this.#ctx, image);
+  }
+
+  override async importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: ImportOptions): Promise<string> {
+    o?.signal?.throwIfAborted();
+    return abandonable(importImage(this.#ctx, tar, repo, tag, o ?? {}), o?.signal);
   }
 
   override async close(): Promise<void> {

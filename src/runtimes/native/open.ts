@@ -24,6 +24,7 @@ import { ContainerStore, containersSchema } from "./container-store.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
 import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
+import { imageEvent } from "./image-events.ts";
 import { layout, makeLayout } from "./layout.ts";
 import { NativeRuntime } from "./native-runtime.ts";
 import { recover } from "./recover.ts";
@@ -65,7 +66,14 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const closed = new AbortController();
   const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
   const store = new ContainerStore(db);
-  const images = openImageStore({ root, db, registry, onWarning: o.onWarning, usersOf: (imageId) => store.namesByImage(imageId) });
+  const images = openImageStore({
+    root,
+    db,
+    registry,
+    onWarning: o.onWarning,
+    usersOf: (imageId) => store.namesByImage(imageId),
+    onEvent: (event) => ctx.journal.record(imageEvent(event)),
+  });
   const ctx: NativeContext = {
     uuid,
     layout: paths,
