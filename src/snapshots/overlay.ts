@@ -13,9 +13,20 @@ export function overlayMount(o: { readonly lower: readonly string[]; readonly up
   if (o.lower.length > maxLayers) {
     throw new BerthError("invalid_spec", `the image has ${o.lower.length} layers, and overlayfs takes at most ${maxLayers}; squash some of them`);
   }
-  const lower = o.lower.map((path) => escaped(path).replaceAll(":", "\\:")).join(":");
-  const options = [`lowerdir=${lower}`, `upperdir=${escaped(o.upper)}`, `workdir=${escaped(o.work)}`];
+  const options = [lowerOption(o.lower), `upperdir=${escaped(o.upper)}`, `workdir=${escaped(o.work)}`, ...plainUpper];
   return { type: "overlay", source: "overlay", target: o.target, options };
+}
+
+/** As {@link overlayMount} for reading only: at least two directories, top first; a container's upper directory may be one. */
+export function overlayView(o: { readonly lower: readonly string[]; readonly target: string }): Mount {
+  return { type: "overlay", source: "overlay", target: o.target, options: [lowerOption(o.lower), ...plainUpper], readonly: true };
+}
+
+/** The upper directory holds whole files under their own names, whatever the host's defaults are: `changes` and `commit` read it. */
+const plainUpper = ["redirect_dir=off", "metacopy=off", "index=off"];
+
+function lowerOption(lower: readonly string[]): string {
+  return `lowerdir=${lower.map((path) => escaped(path).replaceAll(":", "\\:")).join(":")}`;
 }
 
 /** Commas end an option; a backslash takes that meaning away (kernel: ovl_next_opt). */

@@ -12,6 +12,7 @@ import type { PendingAttach } from "./attach.ts";
 import type { ContainerRecord, ContainerStore } from "./container-store.ts";
 import type { EventLog } from "./events.ts";
 import type { ExitNotices } from "./exit-notices.ts";
+import type { FilesPool } from "./files/files-pool.ts";
 import { type ContainerPaths, containerPaths, type Layout } from "./layout.ts";
 
 /** What the parts of the native backend share: one of each per opened state directory. */
@@ -24,6 +25,7 @@ export interface NativeContext {
   readonly images: ImageStore;
   readonly network: NetworkStack;
   readonly volumes: VolumeStore;
+  readonly files: FilesPool;
   readonly exits: ExitNotices;
   readonly locks: KeyedLock;
   readonly oci: OciRuntime;

@@ -14,6 +14,8 @@ import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { findContainer } from "./container-network.ts";
 import { createContainer } from "./create.ts";
+import { archivePut } from "./files/put-call.ts";
+import { archiveGet, archiveHead, exportContainerFs } from "./files/read-calls.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
@@ -39,13 +41,9 @@ const notYet: readonly RuntimeMethod[] = [
   "searchImages",
   "saveImages",
   "loadImages",
-  "exportContainerFs",
   "commitContainer",
   "updateContainerResources",
   "changesContainer",
-  "archiveGet",
-  "archivePut",
-  "archiveHead",
 ];
 
 export const nativeCapabilities = capabilitiesExcept({
@@ -263,6 +261,22 @@ export class NativeRuntime extends BaseRuntime {
   override async importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: ImportOptions): Promise<string> {
     o?.signal?.throwIfAborted();
     return abandonable(importImage(this.#ctx, tar, repo, tag, o ?? {}), o?.signal);
+  }
+
+  override async exportContainerFs(id: ContainerId, o?: t.CallOptions): Promise<t.ByteStream> {
+    return exportContainerFs(this.#ctx, id, o ?? {});
+  }
+
+  override async archiveGet(id: ContainerId, path: string, o?: t.CallOptions): Promise<t.ByteStream> {
+    return archiveGet(this.#ctx, id, path, o ?? {});
+  }
+
+  override async archivePut(id: ContainerId, path: string, tar: t.ByteSource, opts?: t.ArchivePutOptions, o?: t.CallOptions): Promise<void> {
+    return archivePut(this.#ctx, id, path, tar, opts ?? {}, o ?? {});
+  }
+
+  override async archiveHead(id: ContainerId, path: string, o?: t.CallOptions): Promise<t.PathStat> {
+    return archiveHead(this.#ctx, id, path, o ?? {});
   }
 
   override async close(): Promise<void> {

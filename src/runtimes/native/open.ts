@@ -24,6 +24,7 @@ import { ContainerStore, containersSchema } from "./container-store.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
 import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
+import { FilesPool } from "./files/files-pool.ts";
 import { imageEvent } from "./image-events.ts";
 import { layout, makeLayout } from "./layout.ts";
 import { NativeRuntime } from "./native-runtime.ts";
@@ -88,6 +89,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
       isActive: (key) => mayRun(ctx, key),
       onEvent: ({ action, name }) => ctx.journal.record({ type: "volume", action, actor: { id: name, attributes: { driver: "local" } } }),
     }),
+    files: new FilesPool(),
     exits: new ExitNotices(paths.exits, (ociId) => void afterExit(ctx, ociId)),
     locks: new KeyedLock(),
     oci: found.runtime,
@@ -147,6 +149,7 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
 
 async function closeAll(ctx: NativeContext, closed: AbortController, release: () => void): Promise<void> {
   closed.abort();
+  await ctx.files.close();
   await ctx.locks.idle();
   ctx.exits.close();
   for (const lock of ctx.supervised.values()) lock.release();

@@ -1,0 +1,106 @@
+/**
+ * The thread that reads and writes inside containers, one job at a time. During a job its root is the container's, and
+ * nothing here is asynchronous: only this thread's own calls are confined.
+ */
+import { closeSync, constants } from "node:fs";
+import { parentPort } from "node:worker_threads";
+import { TreeTar } from "../../../archive/tree-walk.ts";
+import { isBerthError, messageOf } from "../../../errors.ts";
+import { S_IF, S_IFMT, statAt } from "../../../internal/at.ts";
+import { ByteRing } from "../../../internal/byte-ring.ts";
+import type { FilesAnswer, FilesJob, FilesTask } from "./jobs.ts";
+import { extract } from "./extract.ts";
+import { entryName, openTarget, pathStat } from "./path-target.ts";
+import { ViewThread } from "./root-view.ts";
+
+const thread = new ViewThread();
+
+parentPort?.on("message", (job: FilesJob) => {
+  try {
+    perform(job);
+    answer({ kind: "done" });
+  } catch (error) {
+    answer(failure(error));
+  }
+  try {
+    thread.leave();
+    answer({ kind: "left" });
+  } catch (error) {
+    // A thread that cannot come back out must not be used again: ending it ends its namespace.
+    throw new Error(`cannot leave a container's view: ${messageOf(error)}`);
+  }
+});
+
+function answer(what: FilesAnswer): void {
+  parentPort?.postMessage(what);
+}
+
+function failure(error: unknown): FilesAnswer {
+  if (!isBerthError(error)) return { kind: "failed", code: "internal", message: messageOf(error), fields: {} };
+  const { cause: _, ...fields } = { cause: undefined, ...error.fields };
+  return { kind: "failed", code: error.code, message: error.message, fields };
+}
+
+function perform({ view, task }: FilesJob): void {
+  const rootFd = thread.enter(view);
+  try {
+    run(rootFd, task);
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
+function run(rootFd: number, task: FilesTask): void {
+  switch (task.kind) {
+    case "head":
+      return withTarget(rootFd, task.path, (fd) => answer({ kind: "ready", stat: pathStat(rootFd, fd, task.path) }));
+    case "get":
+      return withTarget(rootFd, task.path, (fd) => {
+        answer({ kind: "ready", stat: pathStat(rootFd, fd, task.path) });
+        archive(new ByteRing(task.ring), (tar) => addTarget(tar, fd, Buffer.from(entryName(task.path)).toString("latin1")));
+      });
+    case "export":
+      answer({ kind: "ready", stat: pathStat(rootFd, rootFd, "/") });
+      return archive(new ByteRing(task.ring), (tar) => tar.contents(rootFd, ""));
+    case "put":
+      return extract(rootFd, task, new ByteRing(task.ring), () => answer({ kind: "ready", stat: pathStat(rootFd, rootFd, "/") }));
+    default:
+      return task satisfies never;
+  }
+}
+
+function withTarget(rootFd: number, path: string, use: (fd: number) => void): void {
+  const fd = openTarget(rootFd, path);
+  try {
+    use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Fills the ring with a tar, and says by its end that it is whole. */
+function archive(ring: ByteRing, fill: (tar: TreeTar) => void): void {
+  try {
+    const tar = new TreeTar(ring, { onSkip: (name, why) => answer({ kind: "warning", text: `${Buffer.from(name, "latin1").toString()} ${why} and was left out` }) });
+    fill(tar);
+    tar.finish();
+    ring.end();
+  } catch (error) {
+    ring.break();
+    throw error;
+  }
+}
+
+/** `fd` is O_PATH: what is to be read is opened again, and nothing else is ever opened. */
+function addTarget(tar: TreeTar, fd: number, name: string): void {
+  const status = statAt(fd, "");
+  const kind = status.mode & S_IFMT;
+  if (kind !== S_IF.file && kind !== S_IF.directory) return tar.special(fd, "", name, status);
+  const readable = thread.reopen(fd, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (kind === S_IF.file) tar.file(readable, name);
+    else tar.directory(readable, name);
+  } finally {
+    closeSync(readable);
+  }
+}
