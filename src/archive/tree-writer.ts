@@ -170,7 +170,8 @@ export class TreeWriter implements TarSink {
       from = openPath(this.#dirFd, components.join("/") || ".", O_PATH | O_DIRECTORY);
       linkAt(from, target, parent.fd, name);
     } catch (error) {
-      if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") throw refused(entry.name, `is a hard link to ${JSON.stringify(toDisplay(entry.linkName))}, which is not there`);
+      if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR")
+        throw refused(entry.name, `is a hard link to ${JSON.stringify(toDisplay(entry.linkName))}, which is not there`);
       if (errnoCode(error) === "EPERM") throw refused(entry.name, "is a hard link to a directory");
       throw error;
     } finally {

@@ -81,15 +81,7 @@ export function symlinkAt(target: string, dirFd: number, name: string): void {
 
 /** Another name for what `fromName` in `fromFd` is. */
 export function linkAt(fromFd: number, fromName: string, dirFd: number, name: string): void {
-  call(
-    "int linkat(int fromFd, const void *fromName, int dirFd, const void *name, int flags)",
-    name,
-    fromFd,
-    cString(fromName),
-    dirFd,
-    cString(name),
-    0,
-  );
+  call("int linkat(int fromFd, const void *fromName, int dirFd, const void *name, int flags)", name, fromFd, cString(fromName), dirFd, cString(name), 0);
 }
 
 /** `device` as of `makedev`. */
@@ -126,7 +118,14 @@ export function setMtimeAt(dirFd: number, name: string, mtimeNs: bigint): void {
 const linkBuffer = Buffer.alloc(4096);
 
 export function readlinkAt(dirFd: number, name: string): string {
-  const length = call("long readlinkat(int dirFd, const void *name, _Out_ void *target, size_t size)", name, dirFd, cString(name), linkBuffer, linkBuffer.length);
+  const length = call(
+    "long readlinkat(int dirFd, const void *name, _Out_ void *target, size_t size)",
+    name,
+    dirFd,
+    cString(name),
+    linkBuffer,
+    linkBuffer.length,
+  );
   return linkBuffer.toString("latin1", 0, length);
 }
 

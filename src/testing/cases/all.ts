@@ -1,5 +1,7 @@
 import type { ContractCase } from "../contract.ts";
 import { abandonCases } from "./abandon.ts";
+import { archiveGetCases } from "./archive-get.ts";
+import { archivePutCases } from "./archive-put.ts";
 import { attachCases } from "./attach.ts";
 import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
@@ -40,5 +42,7 @@ export const allCases: readonly ContractCase[] = [
   ...volumeCases,
   ...securityFieldCases,
   ...resourceFieldCases,
+  ...archiveGetCases,
+  ...archivePutCases,
   ...abandonCases,
 ];

@@ -53,9 +53,12 @@ function writeAll(ring: ByteRing, writer: TreeWriter): void {
 }
 
 function extractError(error: unknown, entry: string): unknown {
-  if (isBerthError(error, "pull_failed")) return new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
+  if (isBerthError(error, "pull_failed"))
+    return new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
+  if (isBerthError(error)) return error;
   const at = entry === "" ? "" : ` at entry ${JSON.stringify(entry)}`;
-  const wrap = (code: "invalid_spec" | "conflict" | "internal", why: string): BerthError => new BerthError(code, `cannot extract the archive${at}: ${why}`, { cause: error });
+  const wrap = (code: "invalid_spec" | "conflict" | "internal", why: string): BerthError =>
+    new BerthError(code, `cannot extract the archive${at}: ${why}`, { cause: error });
   switch (errnoCode(error)) {
     case undefined:
       return error;

@@ -81,7 +81,9 @@ function withTarget(rootFd: number, path: string, use: (fd: number) => void): vo
 /** Fills the ring with a tar, and says by its end that it is whole. */
 function archive(ring: ByteRing, fill: (tar: TreeTar) => void): void {
   try {
-    const tar = new TreeTar(ring, { onSkip: (name, why) => answer({ kind: "warning", text: `${Buffer.from(name, "latin1").toString()} ${why} and was left out` }) });
+    const tar = new TreeTar(ring, {
+      onSkip: (name, why) => answer({ kind: "warning", text: `${Buffer.from(name, "latin1").toString()} ${why} and was left out` }),
+    });
     fill(tar);
     tar.finish();
     ring.end();

@@ -24,7 +24,7 @@ export interface StoppedRoot {
 }
 
 export interface RootView {
-  readonly root: { readonly kind: "running"; /** Descriptor of its mount namespace. */ readonly namespace: number } | StoppedRoot;
+  readonly root: { readonly kind: "running" /** Descriptor of its mount namespace. */; readonly namespace: number } | StoppedRoot;
   /** `none` shows the root file system alone, with bare mount points. */
   readonly mounts: "all" | "none";
   /** Where the spec mounts something: such mounts are shown also below /dev and the like. */

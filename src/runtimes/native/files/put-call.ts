@@ -12,14 +12,7 @@ import { warnings } from "./read-calls.ts";
 import { readableRecord, runWriting } from "./views.ts";
 
 /** An abort leaves what was written so far, but no half file. */
-export async function archivePut(
-  ctx: NativeContext,
-  id: ContainerId,
-  path: string,
-  tar: ByteSource,
-  opts: ArchivePutOptions,
-  o: CallOptions,
-): Promise<void> {
+export async function archivePut(ctx: NativeContext, id: ContainerId, path: string, tar: ByteSource, opts: ArchivePutOptions, o: CallOptions): Promise<void> {
   o.signal?.throwIfAborted();
   mustGet(ctx, id);
   checkPath(path);
@@ -36,9 +29,13 @@ export async function archivePut(
       () => feed(ring, tar),
       () => {},
     );
+    feeding.catch(() => {});
     return job;
   });
-  await abandonable(outcome(working, () => feeding), o.signal);
+  await abandonable(
+    outcome(working, () => feeding),
+    o.signal,
+  );
   ctx.journal.recordContainer(record, "extract-to-dir");
 }
 
@@ -60,7 +57,8 @@ async function feed(ring: ByteRing, tar: ByteSource): Promise<void> {
     ring.end();
   } catch (error) {
     ring.break();
-    if (isBerthError(error, "pull_failed")) throw new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
+    if (isBerthError(error, "pull_failed"))
+      throw new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
     throw error;
   }
 }

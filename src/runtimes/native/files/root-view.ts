@@ -15,9 +15,16 @@ import type { BoundMount, RootView, StoppedRoot } from "./jobs.ts";
 
 const { O_RDONLY, O_DIRECTORY, O_CREAT } = constants;
 const kernelTypes = new Set(
-  ["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "devtmpfs", "securityfs", "debugfs", "tracefs", "configfs", "bpf", "pstore"].concat(
-    ["efivarfs", "binfmt_misc", "hugetlbfs", "fusectl", "nsfs", "selinuxfs", "autofs", "rpc_pipefs"],
-  ),
+  ["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "devtmpfs", "securityfs", "debugfs", "tracefs", "configfs", "bpf", "pstore"].concat([
+    "efivarfs",
+    "binfmt_misc",
+    "hugetlbfs",
+    "fusectl",
+    "nsfs",
+    "selinuxfs",
+    "autofs",
+    "rpc_pipefs",
+  ]),
 );
 const AT_FDCWD = -100;
 const kernelPlaces = ["/proc", "/sys", "/dev"];

@@ -8,6 +8,7 @@ import type { ContainerRecord } from "../container-store.ts";
 import { mustGet, type NativeContext, pathsOf, serialised } from "../context.ts";
 import type { ContainerPaths } from "../layout.ts";
 import { isRunning, mainProcess, settle } from "../run-state.ts";
+import { volumeMount } from "../volume-calls.ts";
 import type { RunningJob } from "./files-pool.ts";
 import type { BoundMount, RootView, StoppedRoot } from "./jobs.ts";
 
@@ -84,7 +85,8 @@ function stoppedRoot(ctx: NativeContext, record: ContainerRecord, choice: Choice
   const { spec } = record.facts;
   const paths = pathsOf(ctx, record.facts.id);
   const image = ctx.images.get(record.imageId);
-  if (image === undefined) throw new BerthError("internal", `image ${record.imageId} of container ${containerIdToString(record.facts.id)} is gone from the store`);
+  if (image === undefined)
+    throw new BerthError("internal", `image ${record.imageId} of container ${containerIdToString(record.facts.id)} is gone from the store`);
   return {
     kind: "stopped",
     lower: ctx.images.layerPaths(image),
@@ -96,11 +98,13 @@ function stoppedRoot(ctx: NativeContext, record: ContainerRecord, choice: Choice
   };
 }
 
-/** Parents before children, as at a start; a tmpfs exists only while the container runs. */
+/** Parents before children, as at a start. What is in memory or on another machine is there only while the container runs. */
 function boundMounts(ctx: NativeContext, storage: readonly StorageSpec[], paths: ContainerPaths): BoundMount[] {
   const own = storage.flatMap((entry): BoundMount[] => {
     if (entry.type === "bind") return [{ source: entry.source, target: entry.target, readonly: entry.readonly === true }];
-    return entry.type === "named" ? [{ source: ctx.volumes.path(entry.name), target: entry.target, readonly: entry.readonly === true }] : [];
+    if (entry.type !== "named" || ctx.volumes.source(entry.name).kind === "memory") return [];
+    const mount = volumeMount(ctx, entry);
+    return mount.kind === "bind" ? [mount] : [];
   });
   const files = [
     { source: paths.hosts, target: "/etc/hosts" },
