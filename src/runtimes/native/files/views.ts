@@ -23,7 +23,7 @@ export function readableRecord(ctx: NativeContext, id: ContainerId): ContainerRe
 
 /** Starts a job that only reads. It waits for nothing and makes nobody wait. */
 export function startReading(ctx: NativeContext, record: ContainerRecord, mounts: RootView["mounts"], start: StartJob): RunningJob {
-  return startRunning(ctx, record, { mounts, writable: false }, start) ?? start(stoppedView(ctx, record, { mounts, writable: false }), record);
+  return startRunning(record, { mounts, writable: false }, start) ?? start(stoppedView(ctx, record, { mounts, writable: false }), record);
 }
 
 /**
@@ -32,13 +32,13 @@ export function startReading(ctx: NativeContext, record: ContainerRecord, mounts
  */
 export async function runWriting(ctx: NativeContext, id: ContainerId, start: StartJob): Promise<void> {
   const choice = { mounts: "all", writable: true } as const;
-  const running = startRunning(ctx, readableRecord(ctx, id), choice, start);
+  const running = startRunning(readableRecord(ctx, id), choice, start);
   if (running !== undefined) return await running.done;
   // The answer does not wait until the mount is gone, which may take as long as the disk needs for what else is to be written.
   const answered = Promise.withResolvers<void>();
   const whole = serialised(ctx, id, async () => {
     const record = readableRecord(ctx, id);
-    const job = startRunning(ctx, record, choice, start) ?? start(stoppedView(ctx, record, choice), record);
+    const job = startRunning(record, choice, start) ?? start(stoppedView(ctx, record, choice), record);
     job.done.then(answered.resolve, answered.reject);
     await job.left;
   });
@@ -49,7 +49,7 @@ export async function runWriting(ctx: NativeContext, id: ContainerId, start: Sta
 type Choice = Pick<RootView, "mounts" | "writable">;
 
 /** `undefined` when the container does not run, or no longer. */
-function startRunning(ctx: NativeContext, record: ContainerRecord, choice: Choice, start: StartJob): RunningJob | undefined {
+function startRunning(record: ContainerRecord, choice: Choice, start: StartJob): RunningJob | undefined {
   const main = mainProcess(record.run);
   if (!isRunning(record) || main === undefined) return undefined;
   let namespace: number;
