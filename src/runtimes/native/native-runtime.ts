@@ -37,14 +37,7 @@ import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
-const notYet: readonly RuntimeMethod[] = [
-  "searchImages",
-  "saveImages",
-  "loadImages",
-  "commitContainer",
-  "updateContainerResources",
-  "changesContainer",
-];
+const notYet: readonly RuntimeMethod[] = ["searchImages", "saveImages", "loadImages", "commitContainer", "updateContainerResources", "changesContainer"];
 
 export const nativeCapabilities = capabilitiesExcept({
   ...Object.fromEntries(notYet.map((method) => [method, later])),
