@@ -11,7 +11,7 @@ import type { Children } from "./children.ts";
 import type { ChoiceTable } from "./choice-table.ts";
 import { chooseChild } from "./choose.ts";
 import { compositeExtras } from "./extras.ts";
-import { mergedImages, pullEverywhere, pullStreamEverywhere, removeEverywhere } from "./images.ts";
+import { mergedImages, onAllThatHaveIt, pullEverywhere, pullStreamEverywhere } from "./images.ts";
 import { Owners } from "./owners.ts";
 import { saveFromAll } from "./save-images.ts";
 
@@ -242,15 +242,18 @@ export class CompositeRuntime implements Runtime {
   }
 
   removeImage(image: string, force: boolean, o?: t.CallOptions): Promise<void> {
-    return removeEverywhere(this.#children, (r) => r.removeImage(image, force, o));
+    return onAllThatHaveIt(this.#children, (r) => r.removeImage(image, force, o));
   }
 
   async pruneImages(o?: Parameters<Runtime["pruneImages"]>[0]): Promise<t.PruneResult> {
-    return merged(await this.#children.everyone((r) => r.pruneImages(o)));
+    const { deleted, spaceReclaimed } = merged(await this.#children.everyone((r) => r.pruneImages(o)));
+    // What one child gave up is not gone while another has it.
+    const here = new Set((await this.listImages(o)).flatMap(({ reference, id }) => [reference, id]));
+    return { deleted: [...new Set(deleted)].filter((name) => !here.has(name)), spaceReclaimed };
   }
 
   tagImage(source: string, target: string, o?: t.CallOptions): Promise<void> {
-    return this.#children.first((r) => r.tagImage(source, target, o));
+    return onAllThatHaveIt(this.#children, (r) => r.tagImage(source, target, o));
   }
 
   inspectImageNative(image: string, o?: t.CallOptions): Promise<t.ImageInspectInfo> {

@@ -66,9 +66,12 @@ export function mergedImages(lists: readonly (readonly t.ImageInfo[])[]): readon
   return [...seen.values()];
 }
 
-/** On all that have it. `not_found` only when none has; another error after all were tried. */
-export async function removeEverywhere(children: Children, remove: (runtime: Runtime) => Promise<void>): Promise<void> {
-  const settled = await Promise.allSettled(children.all.map(({ runtime }) => remove(runtime)));
+/**
+ * Removes or names an image on all that have it, so that a name means the same on every child. `not_found` only when none has;
+ * another error after all were tried.
+ */
+export async function onAllThatHaveIt(children: Children, change: (runtime: Runtime) => Promise<void>): Promise<void> {
+  const settled = await Promise.allSettled(children.all.map(({ runtime }) => change(runtime)));
   const failures = settled.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
   const serious = failures.find((error) => !isBerthError(error, "not_found") && !isBerthError(error, "unsupported"));
   if (serious !== undefined) throw serious;
