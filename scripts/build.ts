@@ -22,7 +22,7 @@ const entries: Readonly<Record<string, string>> = {
   "runtimes-native": "runtimes/native/open.ts",
   "runtimes-mock": "runtimes/mock/index.ts",
   "runtimes-composite": "runtimes/composite/open.ts",
-  ...Object.fromEntries(globSync("**/{*-worker,exit-handler}.ts", { cwd: source }).map((file) => [basename(file, ".ts"), file])),
+  ...Object.fromEntries(globSync("**/{*-worker,exit-handler,keeper}.ts", { cwd: source }).map((file) => [basename(file, ".ts"), file])),
 };
 
 try {

@@ -1,6 +1,8 @@
 /** The one place that knows the backends: names, how to load them, and why one was taken or refused. */
+import { Supervisor } from "./engine/supervisor.ts";
 import { BerthError, messageOf } from "./errors.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import type { NativeOptions, NativeSupervisor } from "./runtimes/native/open.ts";
 import type { CompositeChild } from "./runtimes/composite/children.ts";
 
 export interface OpenOptions {
@@ -15,6 +17,11 @@ export interface OpenOptions {
   /** Of the backend `composite`: what it stands in front of, the primary first. Default: `native` alone. */
   readonly children?: readonly BackendName[] | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
+  /**
+   * Restart policies and health checks: acted upon by one of the processes that have the state open, this one included, and by a
+   * process of its own when the last of them closes. Default true; false leaves both to others.
+   */
+  readonly supervise?: boolean | undefined;
 }
 
 export type BackendName = "native" | "mock" | "composite";
@@ -30,8 +37,12 @@ export type OpenedRuntime = Runtime & { readonly choice: BackendChoice };
 type Opener = (o: OpenOptions) => Promise<Runtime>;
 
 const backends: Readonly<Record<BackendName, Opener>> = {
-  native: async (o) => (await import("./runtimes/native/open.ts")).openNativeRuntime(o),
-  mock: async () => (await import("./runtimes/mock/index.ts")).createMockRuntime(),
+  native: async ({ supervise: isWanted, ...o }) =>
+    (await import("./runtimes/native/open.ts")).openNativeRuntime({ ...o, ...(isWanted === false ? {} : supervision(o)) }),
+  mock: async (o) => {
+    const runtime = (await import("./runtimes/mock/index.ts")).createMockRuntime();
+    return o.supervise === false ? runtime : superviseUntilClosed(runtime);
+  },
   composite: openComposite,
 };
 
@@ -50,6 +61,32 @@ async function openComposite(o: OpenOptions): Promise<Runtime> {
     await Promise.allSettled(children.map(({ runtime }) => runtime.close()));
     throw error;
   }
+}
+
+/** How a native runtime is watched over. */
+function supervision(o: Pick<OpenOptions, "onWarning"> = {}): Pick<NativeOptions, "supervise" | "keeper"> {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return {
+    supervise: (runtime) => supervise(runtime, o.onWarning),
+    keeper: [process.execPath, new URL(`./keeper.${extension}`, import.meta.url).pathname],
+  };
+}
+
+/** For a backend in this very process: it is watched over until it is closed. */
+export function superviseUntilClosed<T extends Runtime>(runtime: T): T {
+  const supervisor = supervise(runtime, undefined);
+  const close = runtime.close.bind(runtime);
+  return Object.assign(runtime, {
+    close: async (): Promise<void> => {
+      await supervisor.close();
+      await close();
+    },
+  });
+}
+
+function supervise(runtime: Runtime, onWarning: OpenOptions["onWarning"]): NativeSupervisor {
+  const facet = runtime.extras?.supervision;
+  return facet === undefined ? { isLeading: false, close: async () => {} } : new Supervisor({ runtime, supervision: facet, onWarning });
 }
 
 /** Backends that `auto` tries, in this order. The mock is never chosen by itself. */

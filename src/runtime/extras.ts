@@ -3,9 +3,10 @@
  * events, volumes, networks and disk usage. Every member is optional; absent means that the backend has none of it.
  */
 import type { ContainerId } from "../spec/container-id.ts";
+import type { HealthPlan } from "../spec/health-plan.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { TargetPlatform } from "../spec/platform.ts";
-import type { AttachHandle, AttachOptions, CallOptions, ExecHandle, ExecOptions, PullProgress, RegistryAuth } from "./types.ts";
+import type { AttachHandle, AttachOptions, CallOptions, ExecHandle, ExecOptions, HealthDetail, PullProgress, RegistryAuth } from "./types.ts";
 
 export interface RuntimeExtras {
   /** Connects to the main process of a created or running container. Connect before `startContainer` to miss nothing. */
@@ -24,6 +25,7 @@ export interface RuntimeExtras {
   diskUsage?(o?: CallOptions): Promise<DiskUsage>;
   readonly volumes?: VolumesFacet;
   readonly networks?: NetworksFacet;
+  readonly supervision?: SupervisionFacet;
   info?(): Promise<RuntimeInfo>;
 }
 
@@ -214,4 +216,35 @@ export interface NetworkDetails {
     readonly ipv6?: string | undefined;
     readonly macAddress?: string | undefined;
   }[];
+}
+
+/**
+ * What whoever watches over containers needs beside the 49 methods. Restarts and health are durable facts of the backend; one
+ * process at a time acts on them. Nothing here keeps a process alive.
+ */
+export interface SupervisionFacet {
+  /** Becomes the supervisor of these containers, among all processes; waits for its turn. Disposal lets the next one. */
+  lead(o: { readonly signal: AbortSignal }): Promise<Disposable>;
+  /** Containers that run with a health check, wait for a restart, or may be brought back by a daemon. */
+  list(): Promise<readonly SupervisedContainer[]>;
+  /** Absent when it needs nobody to watch over it. */
+  get(id: ContainerId): Promise<SupervisedContainer | undefined>;
+  /** Calls back with the containers something happened to, whoever did it. */
+  watch(notify: (ids: readonly ContainerId[]) => void): Disposable;
+  /** Starts it unless it was started, stopped or removed since; `false` then. With `resume` a stop of the user does not count. */
+  restart(id: ContainerId, o?: CallOptions & { readonly resume?: boolean | undefined }): Promise<boolean>;
+  /** Outcome of a probe of this run. A change of status is told as `health_status: …`. Dropped when the run is over. */
+  recordHealth(id: ContainerId, run: number, health: HealthDetail): Promise<void>;
+}
+
+export interface SupervisedContainer {
+  readonly id: ContainerId;
+  /** Counts its starts. */
+  readonly run: number;
+  /** The policy starts it again then. Only while it does not run. */
+  readonly restartAt?: Date | undefined;
+  /** Stopped by the user, but a start of the daemon brings it back. */
+  readonly resumesAtBoot: boolean;
+  /** Only while it runs. */
+  readonly health?: { readonly plan: HealthPlan; readonly startedAt: Date; readonly last: HealthDetail } | undefined;
 }

@@ -1,5 +1,5 @@
 /** Restart policy, health check and logs of a spec (contract 1.3.7 to 1.3.9). */
-import { durationMs, integer, invalid, nonEmptyText, oneOf, onlyKeys, optional, positiveDurationMs, record } from "./fields.ts";
+import { durationMs, integer, invalid, nonEmptyText, oneOf, onlyKeys, optional, positiveDurationMs, record, text } from "./fields.ts";
 import type { HealthSpec, LogsConfig, RestartPolicy } from "./service-spec.ts";
 
 const restartKinds: Readonly<Record<string, RestartPolicy["kind"]>> = {
@@ -40,7 +40,7 @@ export function completeHealth(value: unknown, field: string): HealthSpec {
 
 function completeCheck(value: unknown, field: string): HealthSpec["check"] {
   const fields = record(value, field);
-  const type = oneOf("tcp", "http", "command")(fields["type"], `${field}.type`);
+  const type = oneOf("tcp", "http", "command", "image", "none")(fields["type"], `${field}.type`);
   switch (type) {
     case "tcp":
       onlyKeys(fields, field, ["type", "port"]);
@@ -54,10 +54,20 @@ function completeCheck(value: unknown, field: string): HealthSpec["check"] {
       };
     case "command":
       onlyKeys(fields, field, ["type", "command"]);
-      return { type, command: nonEmptyText(fields["command"], `${field}.command`) };
+      return { type, command: checkCommand(fields["command"], `${field}.command`) };
+    case "image":
+    case "none":
+      onlyKeys(fields, field, ["type"]);
+      return { type };
     default:
       return type satisfies never;
   }
+}
+
+function checkCommand(value: unknown, field: string): string | readonly string[] {
+  if (!Array.isArray(value)) return nonEmptyText(value, field);
+  if (value.length === 0) throw invalid(field, "is empty; name a program");
+  return value.map((word, index) => text(word, `${field}[${index}]`));
 }
 
 function httpUrl(value: unknown, field: string): string {

@@ -186,7 +186,12 @@ export interface HealthSpec {
   readonly check:
     | { readonly type: "tcp"; readonly port: number }
     | { readonly type: "http"; readonly url: string; readonly expectStatus?: number | undefined }
-    | { readonly type: "command"; readonly command: string };
+    /** A text for the container's `sh -c`, or words that are run as they are. */
+    | { readonly type: "command"; readonly command: string | readonly string[] }
+    /** The image's command, with the times given here. */
+    | { readonly type: "image" }
+    /** Not even the image's HEALTHCHECK. */
+    | { readonly type: "none" };
 }
 
 export interface LogsConfig {

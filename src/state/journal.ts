@@ -100,11 +100,18 @@ export class Journal implements Disposable {
     return entries;
   }
 
-  /** Calls back after every append of any process, at times without one. While anybody listens, the process stays alive. */
-  listen(notify: () => void): Disposable {
-    const watcher = watch(this.#o.noticeFile, notify);
+  /** Keys of the containers in the entries after a number, and the number of the last of them; unsynced, for use inside the engine. */
+  containersAfter(after: number): { readonly keys: readonly string[]; readonly last: number } {
+    const rows = this.#statements.containers.all(after);
+    return { keys: [...new Set(rows.map((row) => String(row["container"])))], last: Number(rows.at(-1)?.["sequence"] ?? after) };
+  }
+
+  /** Calls back after every append of any process, at times without one. Unless `keepAlive` is false, the process stays alive meanwhile. */
+  listen(notify: () => void, o: { readonly keepAlive?: boolean } = {}): Disposable {
+    const watcher = watch(this.#o.noticeFile, { persistent: o.keepAlive !== false }, notify);
     watcher.on("error", notify);
     const timer = setInterval(notify, fallbackMs);
+    if (o.keepAlive === false) timer.unref();
     this.#listeners.add(notify);
     return {
       [Symbol.dispose]: () => {
@@ -142,6 +149,9 @@ function prepare(db: Database) {
     read: db.prepare("select * from events where sequence > ? order by sequence limit ?"),
     first: db.prepare("select min(sequence) as first from events"),
     last: db.prepare("select seq from sqlite_sequence where name = ?"),
+    containers: db.prepare(
+      "select sequence, container from events where sequence > ? and container is not null and action not like 'exec_%' order by sequence",
+    ),
     trim: db.prepare("delete from events where sequence <= ?"),
   };
 }

@@ -10,6 +10,8 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `reopen`: the state can be opened a second time while or after the first runtime is open
  * - `attach`: `extras.attachContainer`
  * - `events`: `extras.events`
+ * - `restart-policy`: somebody acts on `restartPolicy`
+ * - `health`: somebody acts on health checks
  * - `wait-status`: an own `exit(137)` can be told from a SIGKILL
  * - `oom`: exceeding the memory limit ends in an OOM kill that is noticed
  * - `delete-on-exit`: the runtime itself removes containers with `lifecycle.deleteOnExit`
@@ -24,6 +26,8 @@ export const traits = [
   "reopen",
   "attach",
   "events",
+  "restart-policy",
+  "health",
   "wait-status",
   "oom",
   "delete-on-exit",

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRuntime, type Runtime } from "../../src/index.ts";
 import { networkSchema } from "../../src/network/records.ts";
 import { openNetworkStack } from "../../src/network/stack.ts";
 import { layout } from "../../src/runtimes/native/layout.ts";
-import { openNativeRuntime } from "../../src/runtimes/native/open.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { type OpenedBackend, runContract } from "../../src/testing/run-contract.ts";
 import { openDemoRegistry } from "./demo-registry.ts";
@@ -20,7 +20,7 @@ export function runNativeContract(ociRuntime: "crun" | "runc"): void {
 
 async function openNative(ociRuntime: "crun" | "runc"): Promise<OpenedBackend> {
   const root = mkdtempSync(join(tmpdir(), "berth-contract-"));
-  const open = (): ReturnType<typeof openNativeRuntime> => openNativeRuntime({ root, runDir: join(root, "run"), ociRuntime });
+  const open = (): Promise<Runtime> => openRuntime({ backend: "native", root, runDir: join(root, "run"), ociRuntime });
   const demo = await openDemoRegistry();
   const runtime = await open();
   return {

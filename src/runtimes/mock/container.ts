@@ -1,7 +1,7 @@
 /** One container of the mock: what it is, what it does, who waits for it. Legal moves are decided in `lifecycle.ts`. */
 import { BerthError } from "../../errors.ts";
 import { type KnownExit, outcomeFromExit } from "../../runtime/derive.ts";
-import type { ContainerState, PortMappingEntry, StatsSample, WaitCondition, WaitOutcome } from "../../runtime/types.ts";
+import type { ContainerState, HealthDetail, PortMappingEntry, StatsSample, WaitCondition, WaitOutcome } from "../../runtime/types.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import type { CompleteSpec } from "../../spec/service-spec.ts";
 import type { AttachHub } from "./attach.ts";
@@ -55,6 +55,13 @@ export class Container {
   exit: KnownExit | undefined;
   startedAt: Date | undefined;
   failure: string | undefined;
+  starts = 0;
+  stoppedByUser = false;
+  /** Starts by the policy since the user's last one, when the next is due, and what it waited for the last time. */
+  restarts = 0;
+  restartAt: Date | undefined;
+  restartDelayMs: number | undefined;
+  health: HealthDetail | undefined;
   stats: Partial<StatsSample> = {};
   readonly #waiters = new Set<Waiter>();
 
@@ -75,7 +82,13 @@ export class Container {
     return this.run !== undefined;
   }
 
+  /** Neither running nor about to be started again. */
+  get isAtRest(): boolean {
+    return this.run === undefined && this.restartAt === undefined;
+  }
+
   get state(): ContainerState {
+    if (this.restartAt !== undefined && this.status !== "removing") return { state: "initializing" };
     switch (this.status) {
       case "created":
         return { state: "pending" };
@@ -103,7 +116,7 @@ export class Container {
 
   /** Registers at once; table in contract 2.4. */
   wait(condition: WaitCondition, signal: AbortSignal): Promise<WaitOutcome> {
-    if (condition === "not-running" && this.run === undefined && this.status !== "removing") return Promise.resolve(this.outcome());
+    if (condition === "not-running" && this.isAtRest && this.status !== "removing") return Promise.resolve(this.outcome());
     return new Promise((resolve, reject) => {
       const onAbort = (): void => finish(() => reject(signal.reason));
       const waiter: Waiter = { condition, resolve: (outcome) => finish(() => resolve(outcome)) };
@@ -122,10 +135,11 @@ export class Container {
     return this.exit === undefined ? { exitCode: 0, reason: "exited" } : outcomeFromExit(this.exit);
   }
 
-  /** Wakes waiters after an exit or, with `removed`, all of them. */
-  wake(event: "exit" | "removed"): void {
+  /** Wakes waiters after an exit, after a restart was given up, or, with `removed`, all of them. */
+  wake(event: "exit" | "rest" | "removed"): void {
     for (const waiter of [...this.#waiters]) {
-      if (event === "removed" || waiter.condition !== "removed") waiter.resolve(this.outcome());
+      const hears = event === "removed" || (event === "exit" ? waiter.condition !== "removed" : waiter.condition === "not-running");
+      if (hears) waiter.resolve(this.outcome());
     }
   }
 }

@@ -12,6 +12,7 @@ import type { StoredImage } from "./images.ts";
 import { ContainerLog } from "./log.ts";
 import { type ProcessExit, RunningProcess } from "./process.ts";
 import { resolveArgv, resolveEnv } from "./process-setup.ts";
+import { planOf, planRestart } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 const defaultStopMs = 10_000;
@@ -52,7 +53,7 @@ function anonymousTargets(spec: CompleteSpec, image: StoredImage): readonly stri
 }
 
 /** Method 4. */
-export function startContainer(world: World, container: Container): void {
+export function startContainer(world: World, container: Container, restarts = 0): void {
   if (container.paused) throw new BerthError("conflict", `container ${container.key} is paused; unpause it first`);
   container.refuseRemoving();
   if (container.isRunning) return;
@@ -66,26 +67,49 @@ export function startContainer(world: World, container: Container): void {
     container.exit = undefined;
     container.failure = undefined;
     container.startedAt = world.clock.now();
+    container.starts += 1;
+    forgetPolicy(container, restarts);
+    container.health = planOf(container) === undefined ? undefined : { status: "starting", failingStreak: 0 };
     world.journal.recordVolumes(container, "mount");
     world.journal.recordContainer(container, "start");
     container.setup.hub.begin(run.process);
     if (!container.spec.stdinOpen) run.process.stdin.end();
     run.process.start(program);
   } catch (thrown) {
-    recordFailedStart(world, container, thrown);
+    recordFailedStart(world, container, thrown, restarts);
   }
+}
+
+/** A start of the user begins anew; one of the policy counts and remembers its delay. */
+function forgetPolicy(container: Container, restarts: number): void {
+  container.stoppedByUser = false;
+  container.restarts = restarts;
+  container.restartAt = undefined;
+  if (restarts === 0) container.restartDelayMs = undefined;
+}
+
+/** Suspends the restart policy, also between an exit and the start it would bring. */
+function markStopped(container: Container): void {
+  container.stoppedByUser = true;
+  if (container.restartAt === undefined) return;
+  container.restartAt = undefined;
+  container.setup.log.wake();
+  container.wake("rest");
 }
 
 function startFailure(reason: string, exitCode: number): BerthError {
   return new BerthError("start_failed", reason, { reason, exitCode });
 }
 
-function recordFailedStart(world: World, container: Container, thrown: unknown): never {
+function recordFailedStart(world: World, container: Container, thrown: unknown, restarts: number): never {
   const error = thrown instanceof BerthError ? thrown : startFailure(String(thrown), 128);
   const code = error.fields.exitCode ?? 128;
   container.status = "failed";
   container.failure = error.fields.reason ?? error.message;
   container.exit = { code, signal: null, error: container.failure, finishedAt: world.clock.now() };
+  forgetPolicy(container, restarts);
+  if (restarts > 0) planRestart(world, container, 0);
+  if (container.isAtRest) container.wake("rest");
   const message = `cannot start ${container.key}: ${container.failure}`;
   throw new BerthError("start_failed", message, { id: container.key, reason: container.failure, exitCode: code, cause: error });
 }
@@ -152,6 +176,7 @@ function finishRun(world: World, container: Container, exit: ProcessExit): void 
   container.run = undefined;
   container.paused = false;
   if (container.status === "running") container.status = "exited";
+  planRestart(world, container, world.clock.monotonicMs() - run.startedMonotonicMs);
   world.journal.recordExit(container);
   container.setup.log.flush();
   container.setup.hub.end();
@@ -165,7 +190,13 @@ export async function stopContainer(world: World, container: Container, timeoutM
   if (Number.isNaN(limitMs)) throw new BerthError("invalid_spec", "timeoutMs is not a number");
   const signal = parseSignal(stopSignal ?? stopSignalOf(container), { any: true });
   const { run } = container;
-  if (run === undefined) return;
+  if (run === undefined) {
+    if (container.restartAt === undefined) return;
+    markStopped(container);
+    world.journal.recordContainer(container, "stop");
+    return;
+  }
+  container.stoppedByUser = true;
   const send = (number: number): void => {
     world.journal.recordContainer(container, "kill", { signal: String(number) });
     run.process.signal(number);
@@ -188,6 +219,7 @@ export async function killContainer(world: World, container: Container, signalTe
   const { number } = assertSignal(signalText, { anySignal });
   const run = container.mustRun("kill");
   const isStop = number === parseSignal(stopSignalOf(container), { any: true });
+  if (isStop || number === sigkill) container.stoppedByUser = true;
   world.journal.recordContainer(container, "kill", { signal: String(number) });
   run.process.signal(number);
   if (container.paused && (isStop || number === sigkill)) thaw(container);
@@ -197,6 +229,7 @@ export async function killContainer(world: World, container: Container, signalTe
 /** Method 6. */
 export async function removeContainer(world: World, container: Container, keepAnonymousVolumes = false): Promise<void> {
   container.status = "removing";
+  container.restartAt = undefined;
   const { run } = container;
   if (run !== undefined) world.journal.recordContainer(container, "kill", { signal: String(sigkill) });
   run?.process.signal(sigkill);

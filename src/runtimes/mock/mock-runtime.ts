@@ -22,6 +22,7 @@ import * as lifecycle from "./lifecycle.ts";
 import { inspect, sample, snapshot, summarise } from "./observe.ts";
 import { mockVolumesFacet } from "./volumes.ts";
 import { top } from "./top.ts";
+import { supervisionFacet } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
@@ -66,6 +67,7 @@ export class MockRuntime extends BaseRuntime {
           return world.journal.follow(o, this.#closing.signal);
         },
         volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
+        supervision: supervisionFacet(world),
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
       },
     });
@@ -206,9 +208,8 @@ export class MockRuntime extends BaseRuntime {
     return this.#stream("logsStream", o.signal, async () => {
       const container = this.#get(id);
       if (opts.tail !== undefined) assertTail(opts.tail);
-      const { run } = container;
-      const isLive = (): boolean => run !== undefined && container.run === run;
-      return (stop) => container.setup.log.read(run === undefined ? { ...opts, follow: false } : opts, isLive, stop);
+      const isLive = (): boolean => this.#world.containers.get(container.key) === container && !container.isAtRest;
+      return (stop) => container.setup.log.read(container.isAtRest ? { ...opts, follow: false } : opts, isLive, stop);
     });
   }
 

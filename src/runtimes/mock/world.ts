@@ -38,6 +38,8 @@ export class World {
   readonly registry: MockRegistry;
   readonly images: ImageStore;
   readonly journal: MockJournal;
+  /** Settles when whoever supervises lets go. */
+  leader: Promise<void> = Promise.resolve();
   readonly network: MockNetwork = new MockNetwork();
   readonly locks: KeyedLock = new KeyedLock();
   readonly containers: Map<string, Container> = new Map();

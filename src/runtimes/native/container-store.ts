@@ -1,5 +1,5 @@
 import type { ContainerId } from "../../spec/container-id.ts";
-import type { MountDetail, NetworkAttachmentDetail } from "../../runtime/types.ts";
+import type { HealthDetail, MountDetail, NetworkAttachmentDetail } from "../../runtime/types.ts";
 import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
 import { type Database, inTransaction, unsynced } from "../../state/database.ts";
 
@@ -66,6 +66,16 @@ export interface ContainerRun {
   readonly error?: string | undefined;
   /** A user stop or kill suspends the restart policy. */
   readonly stoppedByUser?: boolean | undefined;
+  /** When the policy starts it again; only after the end of a run, or of a start, that it cares about. */
+  readonly restartAt?: number | undefined;
+  /** How long the policy waits, or waited before this run. */
+  readonly restartDelayMs?: number | undefined;
+  /** Starts by the policy since the user's last one. */
+  readonly restarts?: number | undefined;
+  /** Of this run or the last one; only with a health check. Its instants are texts: see `healthOf`. */
+  readonly health?: HealthDetail | undefined;
+  /** What conmon runs after the exit sees to the restart when no engine is alive. */
+  readonly hasExitKeeper?: boolean | undefined;
   readonly ports?: readonly PortMapping[] | undefined;
   readonly networks?: readonly NetworkAttachmentDetail[] | undefined;
 }
@@ -95,6 +105,11 @@ export class ContainerStore {
 
   list(): ContainerRecord[] {
     return this.#statements.list.all().map(toRecord);
+  }
+
+  /** Those that may need to be watched over: with a restart to come, a health check, or a policy. */
+  watched(): ContainerRecord[] {
+    return this.#statements.watched.all().map(toRecord);
   }
 
   byName(name: string): ContainerRecord | undefined {
@@ -165,6 +180,8 @@ function prepare(db: Database) {
   return {
     get: db.prepare("select * from containers where key = ?"),
     list: db.prepare("select * from containers order by rowid"),
+    watched: db.prepare(`select * from containers where run ->> 'restartAt' is not null or
+      (run ->> 'status' = 'running' and (run ->> 'health' is not null or facts ->> '$.spec.restartPolicy.kind' <> 'no'))`),
     byName: db.prepare("select * from containers where name = ?"),
     namesByImage: db.prepare("select name from containers where image_id = ? order by rowid"),
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),

@@ -46,6 +46,8 @@ export interface NativeContext {
   readonly isExitHandler: boolean;
   readonly closed: AbortSignal;
   readonly onWarning: (text: string) => void;
+  /** Program and arguments that watch over containers when no engine does; empty when there is none. */
+  readonly keeper: readonly string[];
   /** Program and first arguments that remove a `deleteOnExit` container when no engine is alive to do it. */
   readonly exitHandler: readonly string[];
 }

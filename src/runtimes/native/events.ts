@@ -64,6 +64,17 @@ export class EventLog implements Disposable {
     }
   }
 
+  /** Calls back with the keys of containers that something happened to, whoever did it. Keeps no process alive. */
+  watch(notify: (keys: readonly string[]) => void): Disposable {
+    let position = this.#journal.last;
+    const look = (): void => {
+      const { keys, last } = this.#journal.containersAfter(position);
+      position = last;
+      if (keys.length > 0) notify(keys);
+    };
+    return this.#journal.listen(look, { keepAlive: false });
+  }
+
   follow(o: EventsOptions, closed: AbortSignal): AsyncIterable<RuntimeEvent> {
     return followEvents(new JournalSource(this.#journal, this.#identity), o, closed);
   }

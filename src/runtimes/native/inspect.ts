@@ -5,6 +5,7 @@ import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { isPaused } from "./pause.ts";
 import { isRunning, stateOf } from "./run-state.ts";
+import { healthOf } from "./supervised-run.ts";
 
 const date = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
 
@@ -23,7 +24,8 @@ export function inspectRecord(ctx: NativeContext, record: ContainerRecord): Cont
     createdAt: new Date(facts.createdAt),
     startedAt: date(run.startedAt),
     finishedAt: date(run.finishedAt),
-    restartCount: 0,
+    restartCount: run.restarts ?? 0,
+    health: healthOf(run),
     oomKilled: run.oomKilled ?? false,
     error: run.error,
     pid: isRunning(record) ? run.pid : undefined,

@@ -31,6 +31,8 @@ import { isRunning, settle, stateOf } from "./run-state.ts";
 import { startContainer } from "./start.ts";
 import { containerStats, statsStream } from "./stats.ts";
 import { killContainer, stopContainer } from "./stop.ts";
+import { isRestartPending } from "./supervised-run.ts";
+import { supervisionFacet } from "./supervision.ts";
 import { volumesFacet } from "./volume-calls.ts";
 import { topContainer } from "./top.ts";
 import { waitFor } from "./wait.ts";
@@ -59,6 +61,7 @@ export class NativeRuntime extends BaseRuntime {
         events: async (options = {}) => events(ctx, options),
         volumes: volumesFacet(ctx),
         info: async () => o.info(),
+        supervision: supervisionFacet(ctx),
       },
     });
     this.#ctx = ctx;
@@ -176,7 +179,9 @@ export class NativeRuntime extends BaseRuntime {
     const source: LogSourceState = {
       isLive: () => {
         const now = this.#ctx.store.get(record.key);
-        return now !== undefined && now.facts.createdAt === record.facts.createdAt && isRunning(settle(this.#ctx, now));
+        if (now === undefined || now.facts.createdAt !== record.facts.createdAt) return false;
+        const settled = settle(this.#ctx, now);
+        return isRunning(settled) || isRestartPending(settled);
       },
       onEnd: (notify) => this.#ctx.exits.listen(paths.ociId, notify),
     };

@@ -26,6 +26,7 @@ import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
 import { FilesPool } from "./files/files-pool.ts";
 import { imageEvent } from "./image-events.ts";
+import { handOver } from "./hand-over.ts";
 import { layout, makeLayout } from "./layout.ts";
 import { NativeRuntime } from "./native-runtime.ts";
 import { recover } from "./recover.ts";
@@ -43,8 +44,17 @@ export interface NativeOptions {
   readonly ociRuntime?: string | undefined;
   /** Hears what is worth knowing but stops nothing. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Watches over the containers for as long as the runtime is open. */
+  readonly supervise?: ((runtime: NativeRuntime) => NativeSupervisor) | undefined;
+  /** Program and first arguments of the process that does so when no engine is alive; root, run directory and OCI runtime follow. */
+  readonly keeper?: readonly string[] | undefined;
   /** Set by the process that conmon runs after an exit. */
   readonly isExitHandler?: boolean | undefined;
+}
+
+export interface NativeSupervisor {
+  readonly isLeading: boolean;
+  close(): Promise<void>;
 }
 
 export const defaultRoot = "/var/lib/berth";
@@ -105,13 +115,15 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     closed: closed.signal,
     onWarning: o.onWarning ?? (() => {}),
     exitHandler: exitHandler(paths.root, paths.run, found.runtime.path),
+    keeper: o.keeper === undefined ? [] : [...o.keeper, paths.root, paths.run, found.runtime.path],
   };
   if (!ctx.isExitHandler) await Promise.all([recover(ctx), images.recovered]);
   let release: Promise<void> | undefined;
-  return new NativeRuntime(ctx, {
+  let supervisor: NativeSupervisor | undefined;
+  const runtime = new NativeRuntime(ctx, {
     info: () => info(ctx, found.reasons),
     release: () => {
-      release ??= closeAll(ctx, closed, () => {
+      release ??= closeAll(ctx, closed, supervisor, () => {
         registry.close();
         ctx.journal[Symbol.dispose]();
         db.close();
@@ -119,6 +131,8 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
       return release;
     },
   });
+  supervisor = o.supervise?.(runtime);
+  return runtime;
 }
 
 /** conmon wrote an exit: record it, free what the run held, and remove the container if its spec says so. */
@@ -147,11 +161,14 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
   }
 }
 
-async function closeAll(ctx: NativeContext, closed: AbortController, release: () => void): Promise<void> {
+async function closeAll(ctx: NativeContext, closed: AbortController, supervisor: NativeSupervisor | undefined, release: () => void): Promise<void> {
+  const led = supervisor?.isLeading === true;
+  await supervisor?.close();
   closed.abort();
   await ctx.files.close();
   await ctx.locks.idle();
   ctx.exits.close();
+  if (!ctx.isExitHandler) handOver(ctx, led);
   for (const lock of ctx.supervised.values()) lock.release();
   for (const process of ctx.processes.values()) process.close();
   ctx.processes.clear();

@@ -6,6 +6,7 @@ import { signalName } from "../../spec/signals.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { readExitFile } from "./exit-notices.ts";
+import { isRestartPending, restartFields } from "./supervised-run.ts";
 
 export function mainProcess(run: ContainerRun): ProcessIdentity | undefined {
   return run.pid === undefined || run.pidStart === undefined ? undefined : { pid: run.pid, startTicks: run.pidStart };
@@ -51,7 +52,7 @@ export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRe
       pidStart: undefined,
     };
     ctx.journal.recordExit(record, ended);
-    return ended;
+    return { ...ended, ...restartFields(record, ended) };
   });
   return settled ?? record;
 }
@@ -84,6 +85,7 @@ export function watchProcess(ctx: NativeContext, key: string, main: ProcessIdent
 
 export function stateOf(ctx: NativeContext, record: ContainerRecord): ContainerState {
   if (ctx.removing.has(record.key) || (ctx.stopping.has(record.key) && record.run.status === "running")) return { state: "stopping" };
+  if (isRestartPending(record)) return { state: "initializing" };
   switch (record.run.status) {
     case "created":
       return { state: "pending" };

@@ -20,6 +20,8 @@ import { startMonitor } from "./monitor.ts";
 import { attachEndpoint, planNetwork } from "./container-network.ts";
 import { refusePaused } from "./pause.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
+import { keeperCommand, needsExitKeeper, quote } from "./hand-over.ts";
+import { planOf, restartFields } from "./supervised-run.ts";
 import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
 import { mountVolumes } from "./volume-calls.ts";
 
@@ -32,21 +34,30 @@ export async function startContainer(ctx: NativeContext, id: ContainerId): Promi
     if (isRunning(record)) return;
     hastenCgroupMove();
     await tearDownRun(ctx, record);
-    await attempt(ctx, record, paths);
+    await attempt(ctx, record, paths, 0);
   });
 }
 
-async function attempt(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
+/** The policy's start, called under the lock of the container. `false` when it failed, or the user stopped it meanwhile. */
+export async function restartByPolicy(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<boolean> {
+  hastenCgroupMove();
+  await tearDownRun(ctx, record);
+  await attempt(ctx, record, paths, (record.run.restarts ?? 0) + 1);
+  return true;
+}
+
+/** `restarts`: how many the policy has made, this one included; 0 for a start of the user. */
+async function attempt(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, restarts: number): Promise<void> {
   try {
     const created = await createOciContainer(ctx, record, paths);
     watchProcess(ctx, record.key, created.main);
     await connectAttaches(ctx, record.key);
     if (record.facts.spec.deleteOnExit) superviseRemoval(ctx, record.key, paths);
     await startOciContainer(ctx, record, paths);
-    recordStart(ctx, record, paths, created);
+    recordStart(ctx, record, paths, { ...created, restarts });
   } catch (cause) {
     await undo(ctx, record, paths);
-    throw recordFailure(ctx, record, cause);
+    throw recordFailure(ctx, record, paths, cause, restarts);
   }
 }
 
@@ -106,14 +117,11 @@ async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
  */
 function exitCommand(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): readonly string[] {
   const remove = [ctx.oci.path, "--root", ctx.layout.oci, "delete", "--force", paths.ociId];
+  if (needsExitKeeper(ctx, record)) return keeperCommand(ctx, remove);
   if (!record.facts.spec.deleteOnExit) return remove;
   const handler = [...ctx.exitHandler, record.key];
   const script = 'delete=$1; shift; lock=$1; shift; eval "$delete"; flock -n "$lock" true && exec "$@"';
   return ["/bin/sh", "-c", script, "sh", remove.map(quote).join(" "), paths.supervisorLock, ...handler];
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 async function startOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<void> {
@@ -124,7 +132,8 @@ async function startOciContainer(ctx: NativeContext, record: ContainerRecord, pa
   throw new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode: startFailureCode(reason) });
 }
 
-function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, { main, endpoint, cgroup }: CreatedContainer): void {
+function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, o: CreatedContainer & { readonly restarts: number }): void {
+  const { main, endpoint, cgroup, restarts } = o;
   const monitor = processFromFile(paths.monitorPidFile);
   const run: ContainerRun = {
     status: "running",
@@ -136,6 +145,9 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
     monitorStart: monitor?.startTicks,
     cgroup,
     startedAt: Date.now(),
+    ...(restarts > 0 ? { restarts, restartDelayMs: record.run.restartDelayMs } : {}),
+    ...(planOf(ctx, record) === undefined ? {} : { health: { status: "starting", failingStreak: 0 } }),
+    hasExitKeeper: needsExitKeeper(ctx, record),
     ports: endpoint?.ports,
     networks:
       endpoint === undefined
@@ -143,10 +155,18 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
         : [{ network: endpoint.network, aliases: [], ipv4: endpoint.ipv4, macAddress: endpoint.macAddress, gateway: endpoint.gateway }],
   };
   ctx.store.atomically(() => {
+    if (restarts > 0 && wasStopped(record, ctx.store.get(record.key))) {
+      throw new BerthError("conflict", `container ${record.name} was stopped before its policy started it`);
+    }
     ctx.store.setRun(record.key, run);
     ctx.journal.recordVolumes(record, "mount");
     ctx.journal.recordContainer(record, "start");
   });
+}
+
+/** The user stopped it while the policy was about to start it. */
+function wasStopped(before: ContainerRecord, now: ContainerRecord | undefined): boolean {
+  return now?.run.stoppedByUser === true && before.run.stoppedByUser !== true;
 }
 
 /**
@@ -177,14 +197,21 @@ async function undo(ctx: NativeContext, record: ContainerRecord, paths: Containe
 }
 
 /** A9: the failed start is remembered with Docker's code; a later start is allowed. */
-function recordFailure(ctx: NativeContext, record: ContainerRecord, cause: unknown): BerthError {
+function recordFailure(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, cause: unknown, restarts: number): BerthError {
+  if (restarts > 0 && wasStopped(record, ctx.store.get(record.key)) && isBerthError(cause, "conflict")) return cause;
   const isOurs = isBerthError(cause) && cause.fields.id === record.key && cause.message.startsWith("cannot start container");
   const text = isOurs ? (cause.fields.reason ?? cause.message) : messageOf(cause);
   const [program = ""] = record.facts.command;
   // crun says "open executable: Permission denied" and leaves the name out.
   const reason = /executable/.test(text) && !text.includes(program) ? `${program}: ${text}` : text;
   const exitCode = (isBerthError(cause) ? cause.fields.exitCode : undefined) ?? startFailureCode(reason);
-  const { starts, exits } = record.run;
-  ctx.store.updateRun(record.key, () => ({ status: "failed", starts, exits, error: reason, exitCode, finishedAt: Date.now() }));
+  const { starts, exits, restartDelayMs } = record.run;
+  ctx.store.updateRun(record.key, (now) => {
+    const failed: ContainerRun = { status: "failed", starts, exits, error: reason, exitCode, finishedAt: Date.now() };
+    if (restarts === 0) return failed;
+    const again = { ...failed, restarts, restartDelayMs, stoppedByUser: now.stoppedByUser };
+    return { ...again, ...restartFields(record, again) };
+  });
+  ctx.exits.announce(paths.ociId);
   return new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode, cause });
 }

@@ -2,9 +2,10 @@ import { BerthError } from "../../errors.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { parseSignal } from "../../spec/signals.ts";
 import type { ContainerRecord } from "./container-store.ts";
-import { mustGet, type NativeContext } from "./context.ts";
+import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { requestThaw } from "./freezer.ts";
 import { isRunning, mainProcess, settle } from "./run-state.ts";
+import { isRestartPending } from "./supervised-run.ts";
 import { killAll, processEnd, signalProcess } from "./tear-down.ts";
 import { waitFor } from "./wait.ts";
 
@@ -18,10 +19,10 @@ export async function stopContainer(ctx: NativeContext, id: ContainerId, timeout
   const graceMs = timeoutMs ?? record.facts.spec.stopGracePeriodMs ?? defaultGraceMs;
   if (Number.isNaN(graceMs)) throw new BerthError("invalid_spec", "the stop timeout is not a number");
   // Outside the lock of the container: of two simultaneous stops the shorter deadline wins.
-  if (!isRunning(record)) return;
+  if (!isRunning(record) && !isRestartPending(record)) return;
   ctx.stopping.add(record.key);
   try {
-    ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
+    markStopped(ctx, record);
     await endRun(ctx, record, signal, graceMs < 0 ? Number.POSITIVE_INFINITY : graceMs);
     ctx.journal.recordContainer(record, "stop");
   } finally {
@@ -47,6 +48,16 @@ async function endRun(ctx: NativeContext, record: ContainerRecord, signal: numbe
     }
   }
   await exited;
+}
+
+/** Suspends the restart policy, also when the run has just ended and is about to be started again. */
+function markStopped(ctx: NativeContext, record: ContainerRecord): void {
+  let wasPending = false;
+  ctx.store.updateRun(record.key, (run) => {
+    wasPending = run.restartAt !== undefined;
+    return { ...run, stoppedByUser: true, restartAt: undefined };
+  });
+  if (wasPending) ctx.exits.announce(pathsOf(ctx, record.facts.id).ociId);
 }
 
 function recordKill(ctx: NativeContext, record: ContainerRecord, signal: number): void {
@@ -84,7 +95,7 @@ export async function killContainer(ctx: NativeContext, id: ContainerId, signal:
   const main = mainProcess(record.run);
   if (!isRunning(record) || main === undefined) throw new BerthError("conflict", `container ${record.name} is not running`);
   const isStop = number === 9 || number === parseSignal(stopSignalOf(ctx, record), { any: true });
-  if (isStop) ctx.store.updateRun(record.key, (run) => ({ ...run, stoppedByUser: true }));
+  if (isStop) markStopped(ctx, record);
   if (number !== 9) {
     if (!signalProcess(main, number)) throw new BerthError("conflict", `container ${record.name} is not running`);
     if (isStop) thawRun(record);

@@ -4,6 +4,7 @@ import type { WaitCondition, WaitOutcome } from "../../runtime/types.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { isRunning, outcomeOf, settle } from "./run-state.ts";
+import { isRestartPending } from "./supervised-run.ts";
 
 /** The notice comes from inotify; this only catches a monitor that was killed before it could write. */
 const fallbackMs = 2_000;
@@ -14,7 +15,7 @@ const fallbackMs = 2_000;
  */
 export function waitFor(ctx: NativeContext, id: ContainerId, condition: WaitCondition, signal: AbortSignal | undefined): Promise<WaitOutcome> {
   const first = settle(ctx, mustGet(ctx, id));
-  if (condition === "not-running" && !isRunning(first)) return Promise.resolve(outcomeOf(first.run));
+  if (condition === "not-running" && isAtRest(first)) return Promise.resolve(outcomeOf(first.run));
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const releases: (() => void)[] = [];
@@ -46,5 +47,11 @@ function outcomeNow(ctx: NativeContext, first: ContainerRecord, condition: WaitC
   if (found === undefined || found.facts.createdAt !== facts.createdAt) return outcomeOf(ctx.store.lastRunOfRemoved(key, facts.createdAt) ?? first.run);
   const record = settle(ctx, found);
   if (condition === "removed") return undefined;
-  return record.run.exits > first.run.exits ? outcomeOf(record.run) : undefined;
+  // A restart that was given up ends a wait for it too.
+  return record.run.exits > first.run.exits || (condition === "not-running" && isAtRest(record)) ? outcomeOf(record.run) : undefined;
+}
+
+/** Between an exit and the restart by the policy it is as good as running. */
+function isAtRest(record: ContainerRecord): boolean {
+  return !isRunning(record) && !isRestartPending(record);
 }

@@ -7,12 +7,14 @@ import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
 import { imageStoreCases } from "./image-store.ts";
+import { healthCases } from "./health.ts";
 import { imageCases } from "./images.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { logCases } from "./logs.ts";
 import { networkCases } from "./network.ts";
 import { observeCases } from "./observe.ts";
 import { processFieldCases } from "./process-fields.ts";
+import { restartPolicyCases } from "./restart-policy.ts";
 import { resourceFieldCases } from "./resource-fields.ts";
 import { securityFieldCases } from "./security-fields.ts";
 import { statsCases } from "./stats.ts";
@@ -34,6 +36,8 @@ export const allCases: readonly ContractCase[] = [
   ...execPtyCases,
   ...attachCases,
   ...eventCases,
+  ...restartPolicyCases,
+  ...healthCases,
   ...statsCases,
   ...observeCases,
   ...networkCases,
