@@ -7,7 +7,9 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { isBerthError } from "../errors.ts";
 import { type Database, openDatabase, transaction } from "../state/database.ts";
 import { networkSchema } from "./records.ts";
+import type { PortMapping } from "../spec/service-spec.ts";
 import { type NetworkStack, openNetworkStack } from "./stack.ts";
+import type { Endpoint } from "./types.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "berth-allocation-"));
 let db: Database;
@@ -24,8 +26,19 @@ beforeEach(() => {
   db.exec("delete from port_bindings; delete from leases; delete from networks");
 });
 
-const small = (): void => void stack.createNetwork({ name: "small", subnet: "198.51.100.8/29" });
-const lease = (key: string, requestedIp?: string): string => stack.allocate(key, { network: "small", ports: [], requestedIp }).ipv4;
+/** A lease in one network. */
+function allocateOne(
+  stack: NetworkStack,
+  key: string,
+  o: { readonly network: string; readonly ports: readonly PortMapping[]; readonly requestedIp?: string | undefined },
+): Endpoint {
+  const [endpoint] = stack.allocate(key, { members: [{ network: o.network, aliases: [], ipv4: o.requestedIp }], ports: o.ports });
+  assert.ok(endpoint !== undefined);
+  return endpoint;
+}
+
+const small = (): void => void stack.createNetwork({ name: "small", subnets: [{ subnet: "198.51.100.8/29" }] });
+const lease = (key: string, requestedIp?: string): string => allocateOne(stack, key, { network: "small", ports: [], requestedIp }).ipv4;
 
 describe("addresses", () => {
   test("are given in turn, around the gateway, until none is left", async () => {
@@ -70,7 +83,7 @@ describe("addresses", () => {
 
   test("an endpoint read back equals the one given", () => {
     small();
-    const given = stack.allocate("a", { network: "small", ports: [{ containerPort: 80, protocol: "tcp", hostIp: "" }] });
+    const given = allocateOne(stack, "a", { network: "small", ports: [{ containerPort: 80, protocol: "tcp", hostIp: "" }] });
     assert.deepEqual(stack.endpoints("a"), [given]);
     assert.equal(given.macAddress, "02:42:c6:33:64:0a");
     assert.deepEqual([given.gateway, given.prefix, given.ports[0]?.hostIp], ["198.51.100.9", 29, "0.0.0.0"]);
@@ -97,30 +110,30 @@ describe("ports", () => {
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
     const { port } = socket.address();
     assert.throws(
-      () => stack.allocate("a", { network: "small", ports: [udp(port)] }),
+      () => allocateOne(stack, "a", { network: "small", ports: [udp(port)] }),
       (error) => isBerthError(error, "start_failed") && /address already in use/.test(error.message),
     );
-    assert.equal(stack.allocate("a", { network: "small", ports: [{ ...udp(port), protocol: "tcp" }] }).ports[0]?.hostPort, port);
+    assert.equal(allocateOne(stack, "a", { network: "small", ports: [{ ...udp(port), protocol: "tcp" }] }).ports[0]?.hostPort, port);
     await new Promise<void>((resolve) => socket.close(resolve));
   });
 
   test("one host port twice in one container is refused, on two addresses it is not", () => {
     small();
-    const port = stack.allocate("probe", { network: "small", ports: [udp(0)] }).ports[0]?.hostPort ?? 0;
+    const port = allocateOne(stack, "probe", { network: "small", ports: [udp(0)] }).ports[0]?.hostPort ?? 0;
     db.exec("delete from port_bindings");
-    assert.throws(() => stack.allocate("a", { network: "small", ports: [udp(port), udp(port, "127.0.0.1")] }), /port is already allocated/);
-    assert.equal(stack.allocate("a", { network: "small", ports: [udp(port, "127.0.0.2"), udp(port, "127.0.0.1")] }).ports.length, 2);
+    assert.throws(() => allocateOne(stack, "a", { network: "small", ports: [udp(port), udp(port, "127.0.0.1")] }), /port is already allocated/);
+    assert.equal(allocateOne(stack, "a", { network: "small", ports: [udp(port, "127.0.0.2"), udp(port, "127.0.0.1")] }).ports.length, 2);
     assert.deepEqual(
       stack.ports("a").map(({ hostIp }) => hostIp),
       ["127.0.0.1", "127.0.0.2"],
     );
   });
 
-  test("out of range, or on no IPv4 address, are refused before anything happens", () => {
-    for (const wrong of [{ containerPort: 0 }, { containerPort: 65_536 }, { hostPort: 70_000 }, { hostPort: -1 }, { hostIp: "::1" }, { hostIp: "localhost" }]) {
+  test("out of range, or on no address, are refused before anything happens", () => {
+    for (const wrong of [{ containerPort: 0 }, { containerPort: 65_536 }, { hostPort: 70_000 }, { hostPort: -1 }, { hostIp: "localhost" }]) {
       const ports = [{ ...udp(0), ...wrong }];
       assert.throws(
-        () => stack.allocate("a", { network: "no-such-network", ports }),
+        () => allocateOne(stack, "a", { network: "no-such-network", ports }),
         (error) => isBerthError(error, "invalid_spec"),
         JSON.stringify(wrong),
       );
@@ -131,7 +144,7 @@ describe("ports", () => {
 describe("networks", () => {
   test("unknown ones are not found, the default one always is", () => {
     assert.throws(
-      () => stack.allocate("a", { network: "nowhere", ports: [] }),
+      () => allocateOne(stack, "a", { network: "nowhere", ports: [] }),
       (error) => isBerthError(error, "not_found"),
     );
     assert.throws(
@@ -150,14 +163,24 @@ describe("networks", () => {
   });
 
   test("keep what they were made with", () => {
-    const made = stack.createNetwork({ name: "web", subnet: "198.51.100.77/26", gateway: "198.51.100.126", labels: { team: "x" }, internal: true });
+    const made = stack.createNetwork({
+      name: "web",
+      subnets: [{ subnet: "198.51.100.77/26", gateway: "198.51.100.126" }],
+      labels: { team: "x" },
+      internal: true,
+    });
     assert.deepEqual(stack.inspectNetwork("web"), made);
     assert.deepEqual([made.subnet, made.gateway, made.labels, made.internal], ["198.51.100.64/26", "198.51.100.126", { team: "x" }, true]);
   });
 
   test("of equal name or overlapping subnet are refused", () => {
     small();
-    for (const o of [{ name: "small" }, { name: "bridge" }, { name: "new", subnet: "198.51.100.0/24" }, { name: "new", subnet: "127.0.0.0/24" }]) {
+    for (const o of [
+      { name: "small" },
+      { name: "bridge" },
+      { name: "new", subnets: [{ subnet: "198.51.100.0/24" }] },
+      { name: "new", subnets: [{ subnet: "127.0.0.0/24" }] },
+    ]) {
       assert.throws(
         () => stack.createNetwork(o),
         (error) => isBerthError(error, "conflict"),
@@ -165,10 +188,14 @@ describe("networks", () => {
       );
     }
     for (const o of [
-      { name: "New" },
-      { name: "new", subnet: "fd00::/64" },
-      { name: "new", subnet: "203.0.113.0/30" },
-      { name: "new", subnet: "203.0.113.0/24", gateway: "10.0.0.1" },
+      { name: "new net" },
+      { name: "new", subnets: [{ subnet: "fd00::/64" }], enableIpv6: false },
+      { name: "new", subnets: [{ subnet: "203.0.113.0/31" }] },
+      { name: "new", subnets: [{ subnet: "203.0.113.0/24" }, { subnet: "203.0.112.0/24" }] },
+      { name: "new", subnets: [{ subnet: "203.0.113.0/24", ipRange: "203.0.112.0/25" }] },
+      { name: "new", options: { "com.docker.network.driver.mtu": "tiny" } },
+      { name: "new", options: { "com.docker.network.bridge.name": "much-too-long-for-a-link" } },
+      { name: "new", subnets: [{ subnet: "203.0.113.0/24", gateway: "10.0.0.1" }] },
     ]) {
       assert.throws(
         () => stack.createNetwork(o),
@@ -176,6 +203,45 @@ describe("networks", () => {
         JSON.stringify(o),
       );
     }
+  });
+
+  test("give addresses out of their range only, and of both families", async () => {
+    stack.createNetwork({
+      name: "ranged",
+      subnets: [
+        { subnet: "198.51.100.0/24", ipRange: "198.51.100.64/30" },
+        { subnet: "fd12:3456::/64", ipRange: "fd12:3456::100/126" },
+      ],
+    });
+    const both = (key: string): (string | undefined)[] => {
+      const [endpoint] = stack.allocate(key, { members: [{ network: "ranged", aliases: [] }], ports: [] });
+      return [endpoint?.ipv4, endpoint?.ipv6?.address];
+    };
+    assert.deepEqual(
+      ["a", "b", "c", "d"].map((key) => both(key)[0]),
+      [64, 65, 66, 67].map((last) => `198.51.100.${last}`),
+    );
+    assert.deepEqual(new Set(["a", "b", "c", "d"].map((key) => stack.endpoints(key)[0]?.ipv6?.address)).size, 4);
+    assert.match(stack.endpoints("a")[0]?.ipv6?.address ?? "", /^fd12:3456::10[0-3]$/);
+    assert.throws(
+      () => both("e"),
+      (error) => isBerthError(error, "network") && /no free address/.test(error.message),
+    );
+    const [fixed] = stack.allocate("f", { members: [{ network: "ranged", aliases: [], ipv4: "198.51.100.9", ipv6: "FD12:3456:0::9" }], ports: [] });
+    assert.deepEqual([fixed?.ipv4, fixed?.ipv6], ["198.51.100.9", { address: "fd12:3456::9", prefix: 64, gateway: "fd12:3456::1" }]);
+  });
+
+  test("leave an address that a container asked for by name to it, also while it does not run", () => {
+    small();
+    stack.join("owner", { network: "small", aliases: [], ipv4: "198.51.100.10" });
+    assert.equal(lease("a"), "198.51.100.11");
+    assert.equal(lease("owner", "198.51.100.10"), "198.51.100.10");
+    assert.throws(
+      () => stack.join("owner", { network: "small", aliases: [] }),
+      (error) => isBerthError(error, "conflict"),
+    );
+    stack.leaveAll("owner");
+    assert.deepEqual(stack.memberships("owner"), []);
   });
 
   test("without a subnet get one that nobody has", () => {

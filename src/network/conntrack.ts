@@ -5,7 +5,7 @@ import type { PublishedPort } from "./records.ts";
 
 const subsystem = 1;
 const IPCTNL_MSG_CT = { GET: 1, DELETE: 2 } as const;
-const AF_INET = 2;
+const families = [2, 10];
 const IPPROTO_UDP = 17;
 const CTA = { TUPLE_ORIG: 1, FILTER: 25 } as const;
 const CTA_TUPLE_PROTO = 2;
@@ -19,16 +19,18 @@ export function forgetUdpFlows(ports: readonly PublishedPort[]): void {
   if (hostPorts.size === 0) return;
   using socket = new NetlinkSocket(NETLINK.NETFILTER);
   for (const hostPort of hostPorts) {
-    const flows = flowsTo(socket, hostPort);
-    for (const flow of flows) socket.request([deleteFlow(flow)]);
+    for (const family of families) {
+      const flows = flowsTo(socket, family, hostPort);
+      for (const flow of flows) socket.request([deleteFlow(family, flow)]);
+    }
   }
 }
 
 /** Original tuples, as the kernel wrote them. */
-function flowsTo(socket: NetlinkSocket, hostPort: number): Buffer[] {
+function flowsTo(socket: NetlinkSocket, family: number, hostPort: number): Buffer[] {
   try {
     return socket
-      .dump(listFlows(hostPort))
+      .dump(listFlows(family, hostPort))
       .flatMap(({ body }) => readAttributes(body.subarray(4)).get(CTA.TUPLE_ORIG) ?? [])
       .filter((tuple) => leadsTo(tuple, hostPort));
   } catch (error) {
@@ -44,7 +46,7 @@ function leadsTo(tuple: Buffer, hostPort: number): boolean {
   return fields?.get(CTA_PROTO.NUM)?.[0] === IPPROTO_UDP && fields.get(CTA_PROTO.DST_PORT)?.readUInt16BE() === hostPort;
 }
 
-function listFlows(hostPort: number): NetlinkRequest {
+function listFlows(family: number, hostPort: number): NetlinkRequest {
   const port = Buffer.alloc(2);
   port.writeUInt16BE(hostPort);
   const protocol = nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO.NUM, Buffer.from([IPPROTO_UDP])), attribute(CTA_PROTO.DST_PORT, port));
@@ -53,19 +55,19 @@ function listFlows(hostPort: number): NetlinkRequest {
     flags: 0,
     subject: `list flows to udp port ${hostPort}`,
     body: Buffer.concat([
-      Buffer.from([AF_INET, 0, 0, 0]),
+      Buffer.from([family, 0, 0, 0]),
       nested(CTA.TUPLE_ORIG, protocol),
       nested(CTA.FILTER, attribute(CTA_FILTER_ORIG_FLAGS, u32(filterByProtocolAndPort)), attribute(2, u32(0))),
     ]),
   };
 }
 
-function deleteFlow(tuple: Buffer): NetlinkRequest {
+function deleteFlow(family: number, tuple: Buffer): NetlinkRequest {
   return {
     type: (subsystem << 8) | IPCTNL_MSG_CT.DELETE,
     flags: 0,
     subject: "delete flow",
     tolerate: ["ENOENT"],
-    body: Buffer.concat([Buffer.from([AF_INET, 0, 0, 0]), nested(CTA.TUPLE_ORIG, tuple)]),
+    body: Buffer.concat([Buffer.from([family, 0, 0, 0]), nested(CTA.TUPLE_ORIG, tuple)]),
   };
 }

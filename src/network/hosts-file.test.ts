@@ -8,7 +8,7 @@ const linesOf = (o: Parameters<typeof hostsFile>[0]): string[] => hostsFile(o).s
 test("localhost, extra hosts, then the container itself", () => {
   const lines = linesOf({
     hostname: "web",
-    ip: "10.86.0.2",
+    ips: ["10.86.0.2"],
     extraHosts: ["db:10.1.1.1", "six:fd00::1", "host.docker.internal:host-gateway"],
     gateway: "10.86.0.1",
   });
@@ -17,7 +17,7 @@ test("localhost, extra hosts, then the container itself", () => {
 });
 
 test("a dotted hostname is also found by its first part", () => {
-  assert.ok(linesOf({ hostname: "web.example.org", ip: "10.86.0.2", extraHosts: [] }).includes("10.86.0.2\tweb.example.org web"));
+  assert.ok(linesOf({ hostname: "web.example.org", ips: ["10.86.0.2"], extraHosts: [] }).includes("10.86.0.2\tweb.example.org web"));
 });
 
 test("the host's own text is the base where the network is the host's", () => {

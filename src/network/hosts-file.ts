@@ -13,8 +13,8 @@ const ownLines = [
 
 export interface HostsFileOptions {
   readonly hostname: string;
-  /** The container's own address; absent in modes without one. */
-  readonly ip?: string | undefined;
+  /** The container's own addresses; none in modes without. */
+  readonly ips?: readonly string[] | undefined;
   /** `hostname:ip`, split at the first colon; the ip `host-gateway` stands for {@link HostsFileOptions.gateway}. */
   readonly extraHosts: readonly string[];
   /** The host's address as the container sees it: the network's gateway, or 127.0.0.1 with the host's network. */
@@ -27,8 +27,14 @@ export interface HostsFileOptions {
 export function hostsFile(o: HostsFileOptions): string {
   const base = o.base === undefined ? ownLines : o.base.replace(/\n+$/, "").split("\n");
   const extra = o.extraHosts.map((entry) => extraHostLine(entry, o.gateway));
-  const own = o.ip === undefined ? [] : [`${o.ip}\t${namesOf(o.hostname)}`];
+  const own = (o.ips ?? []).map((ip) => `${ip}\t${namesOf(o.hostname)}`);
   return `${[...base, ...extra, ...own].join("\n")}\n`;
+}
+
+/** The text without the lines of these addresses. */
+export function withoutAddresses(text: string, addresses: readonly string[]): string {
+  const lines = text.split("\n").filter((line) => !addresses.includes(line.trim().split(/\s+/)[0] ?? ""));
+  return lines.at(-1) === "" ? lines.join("\n") : `${lines.join("\n")}\n`;
 }
 
 export function hostnameFile(hostname: string): string {

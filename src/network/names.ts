@@ -1,6 +1,7 @@
 /** What Berth's own things on the host are called. Two state roots on one host never share a name. */
 import { hash } from "node:crypto";
-import { BerthError } from "../errors.ts";
+import { ipSubnet, ipSubnetText } from "../spec/ip.ts";
+import { checkNetworkName } from "../spec/network-options.ts";
 
 export const defaultNetwork = "bridge";
 
@@ -13,6 +14,8 @@ export interface InstanceNames {
   readonly hostInterface: (key: string, inner: string) => string;
   /** Where the search for a free subnet begins; see subnet-choice.ts. */
   readonly poolStart: number;
+  /** A private /48 (RFC 4193), from which networks with IPv6 get their subnet. */
+  readonly pool6: string;
 }
 
 /** The default state root gets the plain names `berth0` and `berth`; any other adds a suffix made from its uuid. */
@@ -25,6 +28,7 @@ export function instanceNames(o: { readonly uuid: string; readonly defaultRoot: 
       return `br-${digestOf(`${suffix}/${network}`, 12)}`;
     },
     poolStart: suffix === "" ? 0 : Number.parseInt(suffix, 16),
+    pool6: ipSubnetText(ipSubnet({ family: 6, value: BigInt(`0xfd${digestOf(o.uuid, 10)}`) << 80n }, 48)),
     hostInterface: (key, inner) => `ve${digestOf(`${suffix}/${key}/${inner}`, 10)}`,
   };
 }
@@ -32,11 +36,9 @@ export function instanceNames(o: { readonly uuid: string; readonly defaultRoot: 
 /** Names of tables that some instance of Berth owns. */
 export const tablePattern = /^berth(_[0-9a-f]{6})?$/;
 
-/** `default` is another word for the default network. Throws `invalid_spec` for what contract 4.1 does not allow as a name. */
+/** `default` is another word for the default network. Throws `invalid_spec` for what cannot be a name. */
 export function networkName(name: string): string {
-  if (name === "default") return defaultNetwork;
-  if (/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name)) return name;
-  throw new BerthError("invalid_spec", `network name ${JSON.stringify(name)} must be 1 to 64 lower case letters, digits, - or _`);
+  return name === "default" ? defaultNetwork : checkNetworkName(name);
 }
 
 function digestOf(text: string, length: number): string {

@@ -1,50 +1,42 @@
 /** Records of networks: made, found, removed. Interfaces follow when a container attaches. */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { BerthError } from "../errors.ts";
 import type { NetlinkSocket } from "../internal/netlink.ts";
+import { ipText, parseIpSubnet } from "../spec/ip.ts";
+import { type CompleteNetworkOptions, completeNetworkOptions, type SubnetInput } from "../spec/network-options.ts";
 import type { NetworkContext } from "./context.ts";
-import { addressToNumber, broadcastOf, contains, numberToAddress, overlaps, parseSubnet, type Subnet, subnetOf, subnetToText } from "./ipv4.ts";
+import { addressToNumber, broadcastOf, contains, numberToAddress, parseSubnet, type Subnet, subnetOf, subnetToText } from "./ipv4.ts";
 import { defaultNetwork, networkName } from "./names.ts";
 import { allNetworks, atomically, deleteNetwork, findNetwork, insertNetwork, leasesOfNetwork } from "./records.ts";
 import { deleteLink, findLink, listAddresses, openRouteSocket } from "./rtnetlink.ts";
 import { reloadRules } from "./rules.ts";
-import { chooseDefaultSubnet, chooseSubnet, subnetsOfHost } from "./subnet-choice.ts";
-import type { Network } from "./types.ts";
-
-const longestPrefix = 29;
+import { chooseDefaultSubnet, chooseSubnet, chooseSubnet6, subnetsOfHost, takenBy } from "./subnet-choice.ts";
+import type { Network, NetworkRange } from "./types.ts";
 
 export interface NetworkOptions {
   readonly name: string;
-  /** IPv4, /8 to /29. Default: a free private /24. */
-  readonly subnet?: string | undefined;
-  /** The host's address in the subnet. Default: its first. */
-  readonly gateway?: string | undefined;
+  readonly driver?: string | undefined;
   readonly internal?: boolean | undefined;
+  readonly enableIpv6?: boolean | undefined;
+  /** At most one of each family. Default: a free private /24, and with IPv6 a /64 of a private prefix. */
+  readonly subnets?: readonly SubnetInput[] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly options?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Throws `conflict` for a name or subnet that is taken, `invalid_spec` for what cannot be. */
-export function createNetwork(context: NetworkContext, o: NetworkOptions): Network {
-  const name = networkName(o.name);
-  const wanted = o.subnet === undefined ? undefined : usableSubnet(o.subnet);
+/** Throws `conflict` for a name, subnet or bridge that is taken, `invalid_spec` for what cannot be. */
+export function createNetwork(context: NetworkContext, input: NetworkOptions): Network {
+  const o = completeNetworkOptions(input);
   return atomically(context.db, () => {
-    if (name === defaultNetwork || findNetwork(context.db, name) !== undefined) {
-      throw new BerthError("conflict", `network ${name} exists already`, { id: name });
-    }
+    if (findNetwork(context.db, o.name) !== undefined) throw new BerthError("conflict", `network ${o.name} exists already`, { id: o.name });
     using socket = openRouteSocket();
-    const taken = [...allNetworks(context.db).map(({ subnet }) => parseSubnet(subnet)), ...subnetsOfHost(socket)];
-    const clash = wanted && taken.find((other) => overlaps(wanted, other));
-    if (clash !== undefined) {
-      throw new BerthError("conflict", `subnet ${o.subnet} of network ${name} overlaps ${subnetToText(clash)}, which is in use on this host; choose another`, {
-        id: name,
-      });
-    }
+    const bridge = o.bridgeName ?? context.names.bridge(o.name);
+    if (o.bridgeName !== undefined) refuseTakenBridge(context, socket, o.name, o.bridgeName);
     return record(context, {
-      name,
-      subnet: wanted ?? required(chooseSubnet(taken, context.names.poolStart)),
-      gateway: o.gateway,
-      internal: o.internal,
-      labels: o.labels,
+      ...o,
+      bridge,
+      ...ipv4Range(context, socket, o),
+      ipv6: o.enableIpv6 ? ipv6Range(context, socket, o) : undefined,
     });
   });
 }
@@ -67,12 +59,14 @@ export function listNetworks(context: NetworkContext): Network[] {
 /** With its bridge and rules. Throws `conflict` while containers use it. */
 export function removeNetwork(context: NetworkContext, name: string): void {
   const known = networkName(name);
-  if (known === defaultNetwork) throw new BerthError("conflict", `network ${known} is the default one and stays`, { id: known });
+  if (known === defaultNetwork) throw new BerthError("conflict", `network ${known} is predefined and cannot be removed`, { id: known });
   atomically(context.db, () => {
     const network = requireNetwork(context, known);
     const users = leasesOfNetwork(context.db, known).map(({ key }) => key);
     if (users.length > 0) {
-      throw new BerthError("conflict", `network ${known} is in use by ${users.slice(0, 5).join(", ")}; stop what runs there first`, { id: known });
+      throw new BerthError("conflict", `network ${known} is in use by ${users.slice(0, 5).join(", ")}; stop or disconnect what runs there first`, {
+        id: known,
+      });
     }
     removeBridge(context, network);
     deleteNetwork(context.db, known);
@@ -93,9 +87,19 @@ function createDefaultNetwork(context: NetworkContext): Network {
     if (found !== undefined) return found;
     using socket = openRouteSocket();
     const { poolStart } = context.names;
-    const left = subnetOfBridge(socket, context.names.bridge(defaultNetwork));
-    const taken = [...allNetworks(context.db).map(({ subnet }) => parseSubnet(subnet)), ...subnetsOfHost(socket)];
-    return record(context, { name: defaultNetwork, subnet: left ?? required(chooseDefaultSubnet(taken, poolStart) ?? chooseSubnet(taken, poolStart)) });
+    const bridge = context.names.bridge(defaultNetwork);
+    const left = subnetOfBridge(socket, bridge);
+    const taken = takenIpv4(context, socket);
+    const subnet = left ?? required(chooseDefaultSubnet(taken, poolStart) ?? chooseSubnet(taken, poolStart));
+    return record(context, {
+      name: defaultNetwork,
+      bridge,
+      internal: false,
+      labels: {},
+      options: {},
+      subnet: subnetToText(subnet),
+      gateway: firstHost(subnet),
+    });
   });
 }
 
@@ -106,30 +110,56 @@ function subnetOfBridge(socket: NetlinkSocket, bridge: string): Subnet | undefin
   return address && subnetOf(addressToNumber(address.address), address.prefix);
 }
 
-function record(
-  context: NetworkContext,
-  o: {
-    readonly name: string;
-    readonly subnet: Subnet;
-    readonly gateway?: string | undefined;
-    readonly internal?: boolean | undefined;
-    readonly labels?: Readonly<Record<string, string>> | undefined;
-  },
-): Network {
-  const gateway = o.gateway ?? numberToAddress(o.subnet.first + 1);
-  requireUsable(o.subnet, gateway, "gateway");
+function ipv4Range(context: NetworkContext, socket: NetlinkSocket, o: CompleteNetworkOptions): NetworkRange {
+  if (o.ipv4 !== undefined) {
+    refuseTakenSubnet(context, socket, o.name, o.ipv4.subnet);
+    return { ...o.ipv4, gateway: o.ipv4.gateway ?? firstHost(parseSubnet(o.ipv4.subnet)) };
+  }
+  const subnet = required(chooseSubnet(takenIpv4(context, socket), context.names.poolStart));
+  return { subnet: subnetToText(subnet), gateway: firstHost(subnet) };
+}
+
+function ipv6Range(context: NetworkContext, socket: NetlinkSocket, o: CompleteNetworkOptions): NetworkRange {
+  if (o.ipv6 !== undefined) refuseTakenSubnet(context, socket, o.name, o.ipv6.subnet);
+  const { subnet, gateway, ipRange } = o.ipv6 ?? { subnet: required(chooseSubnet6(takenBy(allNetworks(context.db), socket, 6), context.names.pool6, o.name)) };
+  return { subnet, ipRange, gateway: gateway ?? ipText({ family: 6, value: parseIpSubnet(subnet).first + 1n }) };
+}
+
+function refuseTakenSubnet(context: NetworkContext, socket: NetlinkSocket, name: string, text: string): void {
+  const wanted = parseIpSubnet(text);
+  const clash = takenBy(allNetworks(context.db), socket, wanted.family).find((other) => other.overlaps(wanted));
+  if (clash === undefined) return;
+  throw new BerthError("conflict", `subnet ${text} of network ${name} overlaps ${clash.text}, which is in use ${clash.where}; choose another`, { id: name });
+}
+
+function refuseTakenBridge(context: NetworkContext, socket: NetlinkSocket, name: string, bridge: string): void {
+  const owner = allNetworks(context.db).find((other) => other.bridge === bridge);
+  if (owner === undefined && findLink(socket, bridge) === undefined) return;
+  const where = owner === undefined ? "an interface of this host has that name" : `network ${owner.name} has it`;
+  throw new BerthError("conflict", `cannot make bridge ${bridge} for network ${name}: ${where}; choose another`, { id: name });
+}
+
+function takenIpv4(context: NetworkContext, socket: NetlinkSocket): Subnet[] {
+  return [...allNetworks(context.db).map(({ subnet }) => parseSubnet(subnet)), ...subnetsOfHost(socket)];
+}
+
+function record(context: NetworkContext, o: Omit<Network, "id" | "driver" | "createdAt">): Network {
   const network: Network = {
-    id: randomUUID(),
+    id: randomBytes(32).toString("hex"),
     name: o.name,
     driver: "bridge",
-    bridge: context.names.bridge(o.name),
-    subnet: subnetToText(o.subnet),
-    gateway,
-    internal: o.internal ?? false,
-    labels: o.labels ?? {},
+    bridge: o.bridge,
+    subnet: o.subnet,
+    gateway: o.gateway,
+    internal: o.internal,
+    labels: o.labels,
     createdAt: new Date(),
+    ipRange: o.ipRange,
+    ipv6: o.ipv6,
+    options: o.options,
+    mtu: o.mtu,
   };
-  insertNetwork(context.db, network, o.subnet.first);
+  insertNetwork(context.db, network, parseSubnet(o.ipRange ?? o.subnet).first - (o.ipRange === undefined ? 0 : 1));
   return network;
 }
 
@@ -141,15 +171,11 @@ export function requireUsable(subnet: Subnet, address: string, what: string): vo
   }
 }
 
-function usableSubnet(text: string): Subnet {
-  const subnet = parseSubnet(text);
-  if (subnet.prefix < 8 || subnet.prefix > longestPrefix) {
-    throw new BerthError("invalid_spec", `subnet ${text} must have a prefix of 8 to ${longestPrefix} bits`);
-  }
-  return subnet;
+function firstHost(subnet: Subnet): string {
+  return numberToAddress(subnet.first + 1);
 }
 
-function required(subnet: Subnet | undefined): Subnet {
+function required<T>(subnet: T | undefined): T {
   if (subnet === undefined)
     throw new BerthError("network", "every subnet in berth's pool collides with a route of this host; name one when you create the network");
   return subnet;

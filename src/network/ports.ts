@@ -1,7 +1,8 @@
 /** Reservation of host ports: against other containers by the records, against everybody else by binding. */
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 import { BerthError } from "../errors.ts";
 import { errnoCode } from "../internal/libc.ts";
+import { canonicalIp } from "../spec/ip.ts";
 import type { PortMapping } from "../spec/service-spec.ts";
 import type { NetworkContext } from "./context.ts";
 import { tablePattern } from "./names.ts";
@@ -11,6 +12,7 @@ import { listPublished, listTables, openNetfilterSocket, type PublishedPlace } f
 import type { PortBinding } from "./types.ts";
 
 const anyAddress = "0.0.0.0";
+const anyAddress6 = "::";
 const ephemeralAttempts = 100;
 
 /** Checks the numbers and fills in the default address. Throws `invalid_spec`. */
@@ -20,10 +22,19 @@ export function checkMappings(mappings: readonly PortMapping[]): PortMapping[] {
     const { containerPort, hostPort = 0 } = mapping;
     if (!isPort(containerPort) || containerPort === 0) throw new BerthError("invalid_spec", `container port ${containerPort} is not between 1 and 65535`);
     if (!isPort(hostPort)) throw new BerthError("invalid_spec", `host port ${hostPort} is not between 0 and 65535`);
-    if (!isIPv4(hostIp))
-      throw new BerthError("invalid_spec", `host address ${hostIp} of port ${containerPort} is not an IPv4 address; ports are published on IPv4`);
-    return { ...mapping, hostIp, hostPort };
+    if (isIP(hostIp) === 0) throw new BerthError("invalid_spec", `host address ${hostIp} of port ${containerPort} is not an IP address`);
+    return { ...mapping, hostIp: canonicalIp(hostIp), hostPort };
   });
+}
+
+export function isAnyAddress(address: string): boolean {
+  return address === anyAddress || address === anyAddress6;
+}
+
+/** The container's addresses that ports lead to. */
+export interface PortTarget {
+  readonly ipv4: string;
+  readonly ipv6?: string | undefined;
 }
 
 /**
@@ -32,19 +43,44 @@ export function checkMappings(mappings: readonly PortMapping[]): PortMapping[] {
  */
 export function reservePorts(
   context: NetworkContext,
-  o: { readonly key: string; readonly address: string; readonly mappings: readonly PortMapping[] },
+  o: { readonly key: string; readonly target: PortTarget; readonly mappings: readonly PortMapping[] },
 ): PortBinding[] {
   if (o.mappings.length === 0) return [];
   const foreign = publishedElsewhere(context);
-  return o.mappings.map((mapping) => {
-    const binding = mapping.hostPort ? explicitPort(context, o.key, mapping, foreign) : freePort(context, mapping, foreign);
-    insertPort(context.db, { ...binding, key: o.key, address: o.address });
-    return binding;
+  return o.mappings.flatMap((mapping) => {
+    if (isIPv6(mapping.hostIp) && o.target.ipv6 === undefined) throw withoutIpv6(o.key, mapping);
+    const places = placesOf(mapping, o.target);
+    const hostPort = mapping.hostPort ? explicitPort(context, o.key, places, mapping.hostPort, foreign) : freePort(context, places, foreign);
+    return places.map((place) => {
+      const binding = { ...place, hostPort };
+      insertPort(context.db, { ...binding, key: o.key, address: targetOf(binding, o.target) });
+      return binding;
+    });
   });
 }
 
-function explicitPort(context: NetworkContext, key: string, mapping: PortMapping, foreign: readonly PublishedPlace[]): PortBinding {
-  const binding = { ...mapping, hostPort: mapping.hostPort ?? 0 };
+/** Of the family in which the host is asked. */
+export function targetOf({ hostIp }: { readonly hostIp: string }, { ipv4, ipv6 }: PortTarget): string {
+  return isIPv4(hostIp) ? ipv4 : (ipv6 ?? ipv4);
+}
+
+/** Without an address a port is published in both families, as far as the container has them. */
+function placesOf(mapping: PortMapping, target: PortTarget): PortMapping[] {
+  return mapping.hostIp === anyAddress && target.ipv6 !== undefined ? [mapping, { ...mapping, hostIp: anyAddress6 }] : [mapping];
+}
+
+function withoutIpv6(key: string, { hostIp, containerPort }: PortMapping): BerthError {
+  const reason = `port ${containerPort} cannot be published on ${hostIp}: the container has no IPv6 address; connect it to a network with IPv6`;
+  return new BerthError("start_failed", reason, { id: key, reason });
+}
+
+/** Answers the port. */
+function explicitPort(context: NetworkContext, key: string, places: readonly PortMapping[], hostPort: number, foreign: readonly PublishedPlace[]): number {
+  for (const place of places) requireFree(context, key, { ...place, hostPort }, foreign);
+  return hostPort;
+}
+
+function requireFree(context: NetworkContext, key: string, binding: PortBinding, foreign: readonly PublishedPlace[]): void {
   const place = `${binding.hostIp}:${binding.hostPort}/${binding.protocol}`;
   const owner = ownerOf(context, binding);
   if (owner !== undefined || foreign.some((other) => samePlace(other, binding))) {
@@ -57,7 +93,6 @@ function explicitPort(context: NetworkContext, key: string, mapping: PortMapping
     const reason = refusals.get(errnoCode(cause) ?? "") ?? String(errnoCode(cause));
     throw new BerthError("start_failed", `cannot publish ${place}: ${reason}`, { id: key, reason, cause });
   }
-  return binding;
 }
 
 const refusals = new Map([
@@ -66,12 +101,26 @@ const refusals = new Map([
   ["EACCES", "permission denied"],
 ]);
 
-function freePort(context: NetworkContext, mapping: PortMapping, foreign: readonly PublishedPlace[]): PortBinding {
+function freePort(context: NetworkContext, places: readonly PortMapping[], foreign: readonly PublishedPlace[]): number {
+  const [first] = places;
+  if (first === undefined) throw new BerthError("internal", "a port is published nowhere");
   for (let attempt = 0; attempt < ephemeralAttempts; attempt += 1) {
-    const binding = { ...mapping, hostPort: probePort(mapping.protocol, mapping.hostIp, 0) };
-    if (ownerOf(context, binding) === undefined && !foreign.some((other) => samePlace(other, binding))) return binding;
+    const hostPort = probePort(first.protocol, first.hostIp, 0);
+    if (places.every((place) => isFree(context, { ...place, hostPort }, foreign))) return hostPort;
   }
-  throw new BerthError("start_failed", `no free host port for container port ${mapping.containerPort}/${mapping.protocol}`, { reason: "no free host port" });
+  throw new BerthError("start_failed", `no free host port for container port ${first.containerPort}/${first.protocol}`, { reason: "no free host port" });
+}
+
+function isFree(context: NetworkContext, binding: PortBinding, foreign: readonly PublishedPlace[]): boolean {
+  if (ownerOf(context, binding) !== undefined || foreign.some((other) => samePlace(other, binding))) return false;
+  // The kernel chose the port for the first place, which is IPv4 where there are two.
+  if (isIPv4(binding.hostIp)) return true;
+  try {
+    probePort(binding.protocol, binding.hostIp, binding.hostPort);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function ownerOf(context: NetworkContext, place: PublishedPlace): PublishedPort | undefined {
@@ -86,7 +135,7 @@ function publishedElsewhere({ names }: NetworkContext): PublishedPlace[] {
 }
 
 function samePlace(a: PublishedPlace, b: PublishedPlace): boolean {
-  const sameAddress = a.hostIp === b.hostIp || a.hostIp === anyAddress || b.hostIp === anyAddress;
+  const sameAddress = isIP(a.hostIp) === isIP(b.hostIp) && (a.hostIp === b.hostIp || isAnyAddress(a.hostIp) || isAnyAddress(b.hostIp));
   return a.protocol === b.protocol && a.hostPort === b.hostPort && sameAddress;
 }
 

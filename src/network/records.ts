@@ -4,7 +4,7 @@
  */
 import type { StatementSync } from "node:sqlite";
 import { type Database, transaction } from "../state/database.ts";
-import type { Network, PortBinding } from "./types.ts";
+import type { Membership, Network, NetworkRange, PortBinding } from "./types.ts";
 
 export const networkSchema = `
 create table if not exists networks (
@@ -17,7 +17,11 @@ create table if not exists networks (
   internal integer not null,
   labels text not null,
   created_at integer not null,
-  last_address integer not null
+  last_address integer not null,
+  ip_range text,
+  ipv6 text,
+  options text not null default '{}',
+  mtu integer
 ) strict;
 create table if not exists leases (
   key text not null,
@@ -26,8 +30,25 @@ create table if not exists leases (
   address text not null,
   mac text not null,
   created_at integer not null,
+  address6 text,
   primary key (key, network),
   unique (network, address)
+) strict;
+create table if not exists network_members (
+  key text not null,
+  network text not null,
+  position integer not null,
+  aliases text not null,
+  ipv4 text,
+  ipv6 text,
+  mac text,
+  primary key (key, network)
+) strict;
+create table if not exists network_changes (
+  key text not null,
+  network text not null,
+  kind text not null,
+  primary key (key, network)
 ) strict;
 create table if not exists port_bindings (
   protocol text not null,
@@ -47,6 +68,14 @@ export interface Lease {
   readonly interfaceName: string;
   readonly address: string;
   readonly mac: string;
+  readonly address6?: string | undefined;
+}
+
+/** A connect or disconnect of a running container that was begun and not yet finished. */
+export interface NetworkChange {
+  readonly key: string;
+  readonly network: string;
+  readonly kind: "connect" | "disconnect";
 }
 
 /** A binding with the container's address it leads to. */
@@ -74,7 +103,7 @@ export function atomically<T>(db: Database, run: () => T): T {
 }
 
 export function insertNetwork(db: Database, network: Network, lastAddress: number): void {
-  statement(db, "insert into networks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
+  statement(db, "insert into networks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
     network.name,
     network.id,
     network.driver,
@@ -85,6 +114,10 @@ export function insertNetwork(db: Database, network: Network, lastAddress: numbe
     JSON.stringify(network.labels),
     network.createdAt.getTime(),
     lastAddress,
+    network.ipRange ?? null,
+    network.ipv6 === undefined ? null : JSON.stringify(network.ipv6),
+    JSON.stringify(network.options),
+    network.mtu ?? null,
   );
 }
 
@@ -111,7 +144,17 @@ export function setLastAddress(db: Database, network: string, address: number): 
 }
 
 export function insertLease(db: Database, lease: Lease): void {
-  statement(db, "insert into leases values (?, ?, ?, ?, ?, ?)").run(lease.key, lease.network, lease.interfaceName, lease.address, lease.mac, Date.now());
+  const { key, network, interfaceName, address, mac, address6 = null } = lease;
+  statement(db, "insert into leases values (?, ?, ?, ?, ?, ?, ?)").run(key, network, interfaceName, address, mac, Date.now(), address6);
+}
+
+export function deleteLease(db: Database, key: string, network: string): void {
+  statement(db, "delete from leases where key = ? and network = ?").run(key, network);
+}
+
+export function leaseOfAddress6(db: Database, network: string, address: string): Lease | undefined {
+  const row = statement(db, "select * from leases where network = ? and address6 = ?").get(network, address);
+  return row && readLease(row);
 }
 
 export function leaseOfAddress(db: Database, network: string, address: string): Lease | undefined {
@@ -120,7 +163,7 @@ export function leaseOfAddress(db: Database, network: string, address: string): 
 }
 
 export function leasesOfKey(db: Database, key: string): Lease[] {
-  return statement(db, "select * from leases where key = ? order by network").all(key).map(readLease);
+  return statement(db, "select * from leases where key = ? order by length(interface), interface").all(key).map(readLease);
 }
 
 export function leasesOfNetwork(db: Database, network: string): Lease[] {
@@ -156,9 +199,74 @@ export function allPorts(db: Database): PublishedPort[] {
   return statement(db, "select * from port_bindings order by key").all().map(readPort);
 }
 
+/** Ports lead to another address of the same container from now on. */
+export function moveBinding(db: Database, port: PublishedPort, address: string): void {
+  const { protocol, hostIp, hostPort } = port;
+  statement(db, "update port_bindings set address = ? where protocol = ? and host_port = ? and host_ip = ?").run(address, protocol, hostPort, hostIp);
+}
+
+export function deleteBinding(db: Database, { protocol, hostIp, hostPort }: PublishedPort): void {
+  statement(db, "delete from port_bindings where protocol = ? and host_port = ? and host_ip = ?").run(protocol, hostPort, hostIp);
+}
+
+/** In the order in which they were asked for. */
+export function membershipsOf(db: Database, key: string): Membership[] {
+  return statement(db, "select * from network_members where key = ? order by position").all(key).map(readMembership);
+}
+
+/** Keys of a network's members, whether they run or not. */
+export function membersOf(db: Database, network: string): string[] {
+  return statement(db, "select key from network_members where network = ? order by key")
+    .all(network)
+    .map((row) => String(row.key));
+}
+
+/** Who asked for this very address. */
+export function memberOfAddress(db: Database, network: string, address: string): string | undefined {
+  const row = statement(db, "select key from network_members where network = ? and (ipv4 = ? or ipv6 = ?)").get(network, address, address);
+  return row && String(row.key);
+}
+
+export function insertMembership(db: Database, key: string, member: Membership): void {
+  const { network, aliases, ipv4 = null, ipv6 = null, macAddress = null } = member;
+  const last = statement(db, "select coalesce(max(position), -1) last from network_members where key = ?").get(key)?.last;
+  statement(db, "insert into network_members values (?, ?, ?, ?, ?, ?, ?)").run(
+    key,
+    network,
+    Number(last) + 1,
+    JSON.stringify(aliases),
+    ipv4,
+    ipv6,
+    macAddress,
+  );
+}
+
+export function deleteMembership(db: Database, key: string, network: string): boolean {
+  return statement(db, "delete from network_members where key = ? and network = ?").run(key, network).changes > 0;
+}
+
+export function deleteMemberships(db: Database, key: string): void {
+  statement(db, "delete from network_members where key = ?").run(key);
+}
+
+export function insertChange(db: Database, { key, network, kind }: NetworkChange): void {
+  statement(db, "insert or replace into network_changes values (?, ?, ?)").run(key, network, kind);
+}
+
+export function deleteChange(db: Database, key: string, network: string): void {
+  statement(db, "delete from network_changes where key = ? and network = ?").run(key, network);
+}
+
+export function allChanges(db: Database): NetworkChange[] {
+  return statement(db, "select * from network_changes order by key, network")
+    .all()
+    .map((row) => ({ key: String(row.key), network: String(row.network), kind: row.kind === "connect" ? "connect" : "disconnect" }));
+}
+
 export function deleteOfKey(db: Database, key: string): void {
   statement(db, "delete from port_bindings where key = ?").run(key);
   statement(db, "delete from leases where key = ?").run(key);
+  statement(db, "delete from network_changes where key = ?").run(key);
 }
 
 /** Keys that hold a lease or a port. */
@@ -179,6 +287,24 @@ function readNetwork(row: Row): Network {
     internal: row.internal === 1,
     labels: JSON.parse(String(row.labels)),
     createdAt: new Date(Number(row.created_at)),
+    ipRange: textOf(row.ip_range),
+    ipv6: typeof row.ipv6 === "string" ? (JSON.parse(row.ipv6) as NetworkRange) : undefined,
+    options: JSON.parse(String(row.options)),
+    mtu: typeof row.mtu === "number" ? row.mtu : undefined,
+  };
+}
+
+function textOf(value: Row[string] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function readMembership(row: Row): Membership {
+  return {
+    network: String(row.network),
+    aliases: JSON.parse(String(row.aliases)),
+    ipv4: textOf(row.ipv4),
+    ipv6: textOf(row.ipv6),
+    macAddress: textOf(row.mac),
   };
 }
 
@@ -189,6 +315,7 @@ function readLease(row: Row): Lease {
     interfaceName: String(row.interface),
     address: String(row.address),
     mac: String(row.mac),
+    address6: textOf(row.address6),
   };
 }
 
@@ -201,4 +328,27 @@ function readPort(row: Row): PublishedPort {
     containerPort: Number(row.container_port),
     address: String(row.address),
   };
+}
+
+const laterColumns: Readonly<Record<string, readonly string[]>> = {
+  networks: ["ip_range text", "ipv6 text", "options text not null default '{}'", "mtu integer"],
+  leases: ["address6 text"],
+};
+
+/** Gives tables that an earlier version made the columns that came later. */
+export function upgradeNetworkTables(db: Database): void {
+  for (const [table, columns] of Object.entries(laterColumns)) {
+    const present = new Set(
+      db
+        .prepare(`select name from pragma_table_info('${table}')`)
+        .all()
+        .map((row) => row.name),
+    );
+    const missing = columns.filter((column) => !present.has(column.split(" ")[0] ?? ""));
+    if (missing.length === 0) continue;
+    atomically(db, () => {
+      for (const column of missing) db.exec(`alter table ${table} add column ${column}`);
+      if (table === "networks") db.exec("update networks set id = lower(hex(randomblob(32))) where length(id) <> 64");
+    });
+  }
 }

@@ -16,6 +16,8 @@ export interface ResolvConfOptions {
   readonly hostResolvConf: string;
   /** `true` when the container shares the host's network: the host's file is right as it is and `dns` is ignored. */
   readonly hostNetwork?: boolean | undefined;
+  /** Servers that know the names of the container's networks; they ask the others themselves, so the file names only them. */
+  readonly nameServers?: readonly string[] | undefined;
 }
 
 /**
@@ -29,7 +31,8 @@ export function resolvConf(o: ResolvConfOptions): string {
   if (wrong !== undefined) throw new BerthError("invalid_spec", `dns server ${JSON.stringify(wrong)} is not an IP address`);
   const lines = o.hostResolvConf.split("\n").map((line) => line.trim());
   const fromHost = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []).filter(reachable);
-  const servers = [...new Set([...o.dns, ...fromHost])].slice(0, Math.max(mostServers, o.dns.length));
+  const own = (o.nameServers ?? []).slice(0, mostServers);
+  const servers = own.length > 0 ? own : [...new Set([...o.dns, ...fromHost])].slice(0, Math.max(mostServers, o.dns.length));
   const settings = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
   return [...(servers.length > 0 ? servers : fallbackServers).map((server) => `nameserver ${server}`), ...settings, ""].join("\n");
 }

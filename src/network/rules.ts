@@ -4,11 +4,12 @@ import { BerthError } from "../errors.ts";
 import { errnoCode } from "../internal/libc.ts";
 import { childEnvironment } from "../internal/spawn.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
+import { targetOf } from "./ports.ts";
 import type { NetworkContext } from "./context.ts";
 import { allNetworks, allPorts, atomically, type PublishedPort } from "./records.ts";
 import { formatSet, rulesetText } from "./ruleset.ts";
 import { addElements, hasSet, networkElements, openNetfilterSocket, portElement, removeElements } from "./set-elements.ts";
-import type { Network } from "./types.ts";
+import type { Endpoint, Network } from "./types.ts";
 
 /**
  * Makes the table when it is missing: at first use, after a reboot, after somebody flushed the ruleset. The database's lock
@@ -36,6 +37,11 @@ export function addNetworkRules(context: NetworkContext, network: Network): void
     // Something else in its place, such as the subnet of a state directory that was deleted: the records decide.
     reloadRules(context);
   }
+}
+
+/** Published ports of an endpoint with the address they lead to. */
+export function bindingsOf({ key, ipv4, ipv6, ports }: Endpoint): PublishedPort[] {
+  return ports.map((port) => ({ ...port, key, address: targetOf(port, { ipv4, ipv6: ipv6?.address }) }));
 }
 
 export function publish({ names }: NetworkContext, ports: readonly PublishedPort[]): void {

@@ -13,7 +13,7 @@ import {
   readText,
   text,
 } from "../internal/netlink.ts";
-import { addressBytes, broadcastOf, numberToAddress, parseSubnet } from "./ipv4.ts";
+import { ipBytes, ipOfBytes, ipText, lastOf, parseIp, parseIpSubnet } from "../spec/ip.ts";
 import type { Network, PortBinding } from "./types.ts";
 
 const subsystem = 10;
@@ -39,20 +39,24 @@ export interface Element {
 }
 
 /** What the rules must know about a network. */
-export function networkElements({ bridge, internal, subnet }: Network): Element[] {
+export function networkElements({ bridge, internal, subnet, ipv6 }: Network): Element[] {
   const name = interfaceBytes(bridge);
-  const { first, prefix } = parseSubnet(subnet);
-  const everywhere = [
-    { set: "bridges", key: name },
-    { set: "same", key: Buffer.concat([name, name]) },
-    { set: "subnets", key: be32(first) },
-    { set: "subnets", key: be32(broadcastOf({ first, prefix }) + 1), intervalEnd: true },
+  const everywhere = [{ set: "bridges", key: name }, { set: "same", key: Buffer.concat([name, name]) }, ...intervalElements("subnets", subnet)];
+  const six = ipv6 === undefined ? [] : intervalElements("subnets6", ipv6.subnet);
+  return [...everywhere, ...six, ...(internal ? [] : [{ set: "outgoing", key: name }])];
+}
+
+function intervalElements(set: string, text: string): Element[] {
+  const subnet = parseIpSubnet(text);
+  const behind = { family: subnet.family, value: lastOf(subnet) + 1n };
+  return [
+    { set, key: ipBytes({ family: subnet.family, value: subnet.first }) },
+    { set, key: ipBytes(behind), intervalEnd: true },
   ];
-  return internal ? everywhere : [...everywhere, { set: "outgoing", key: name }];
 }
 
 export function portElement(port: PortBinding, address: string): Element {
-  return { ...placeElement(port), value: Buffer.concat([addressBytes(address), portBytes(port.containerPort)]) };
+  return { ...placeElement(port), value: Buffer.concat([ipBytes(parseIp(address)), portBytes(port.containerPort)]) };
 }
 
 /** Where a port is published, whatever it leads to. */
@@ -64,8 +68,10 @@ export interface PublishedPlace {
 
 function placeElement({ protocol, hostIp, hostPort }: PublishedPlace): Element {
   const number = Buffer.from([protocol === "tcp" ? 6 : 17, 0, 0, 0]);
-  if (hostIp === "0.0.0.0") return { set: "ports_any", key: Buffer.concat([number, portBytes(hostPort)]) };
-  return { set: "ports_addr", key: Buffer.concat([number, addressBytes(hostIp), portBytes(hostPort)]) };
+  const address = parseIp(hostIp);
+  const maps = address.family === 4 ? "ports" : "ports6";
+  if (address.value === 0n) return { set: `${maps}_any`, key: Buffer.concat([number, portBytes(hostPort)]) };
+  return { set: `${maps}_addr`, key: Buffer.concat([number, ipBytes(address), portBytes(hostPort)]) };
 }
 
 export function openNetfilterSocket(): NetlinkSocket {
@@ -121,11 +127,14 @@ export function deleteTable(socket: NetlinkSocket, table: string): void {
 
 /** What a table of some Berth instance publishes; nothing when the table or its maps are not there. */
 export function listPublished(socket: NetlinkSocket, table: string): PublishedPlace[] {
-  return [...keysOf(socket, table, "ports_any"), ...keysOf(socket, table, "ports_addr")].map((key) => ({
-    protocol: key[0] === 6 ? "tcp" : "udp",
-    hostIp: key.length > 8 ? numberToAddress(key.readUInt32BE(4)) : "0.0.0.0",
-    hostPort: key.readUInt16BE(key.length - 4),
-  }));
+  const any = { ports_any: "0.0.0.0", ports6_any: "::" };
+  const anywhere = Object.entries(any).flatMap(([set, hostIp]) => keysOf(socket, table, set).map((key) => placeOfKey(key, hostIp)));
+  const addressed = ["ports_addr", "ports6_addr"].flatMap((set) => keysOf(socket, table, set).map((key) => placeOfKey(key)));
+  return [...anywhere, ...addressed];
+}
+
+function placeOfKey(key: Buffer, hostIp: string = ipText(ipOfBytes(key.subarray(4, -4)))): PublishedPlace {
+  return { protocol: key[0] === 6 ? "tcp" : "udp", hostIp, hostPort: key.readUInt16BE(key.length - 4) };
 }
 
 function keysOf(socket: NetlinkSocket, table: string, set: string): Buffer[] {

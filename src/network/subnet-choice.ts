@@ -1,7 +1,10 @@
 /** Which subnet a network gets when nobody asked for one, and whether one that was asked for is free. */
+import { hash } from "node:crypto";
 import type { NetlinkSocket } from "../internal/netlink.ts";
+import { type IpFamily, type IpSubnet, ipSubnet, ipSubnetsOverlap, ipSubnetText, parseIp, parseIpSubnet } from "../spec/ip.ts";
 import { addressToNumber, overlaps, type Subnet, subnetOf } from "./ipv4.ts";
-import { listAddresses, listRoutes } from "./rtnetlink.ts";
+import { listAddresses, listAddresses6, listRoutes, listRoutes6 } from "./rtnetlink.ts";
+import type { Network } from "./types.ts";
 
 /** Tried in this order. Away from what Docker, Podman, Kubernetes and home routers take first. */
 const defaultPool: readonly Subnet[] = [
@@ -31,6 +34,46 @@ export function subnetsOfHost(socket: NetlinkSocket): Subnet[] {
   const addresses = listAddresses(socket).map(({ address, prefix }) => subnetOf(addressToNumber(address), prefix));
   const routes = listRoutes(socket).map(({ destination }) => destination);
   return [...addresses, ...routes].filter(({ prefix }) => prefix > 0);
+}
+
+/** A subnet that is not free, in words for a message. */
+export interface TakenSubnet {
+  readonly text: string;
+  readonly where: string;
+  overlaps(other: IpSubnet): boolean;
+}
+
+/** What networks and the host's addresses and routes take of one family. */
+export function takenBy(networks: readonly Network[], socket: NetlinkSocket, family: IpFamily): TakenSubnet[] {
+  const ours = networks.flatMap(({ name, subnet, ipv6 }) => {
+    const text = family === 4 ? subnet : ipv6?.subnet;
+    return text === undefined ? [] : [takenSubnet(parseIpSubnet(text), `by network ${name}`)];
+  });
+  const host =
+    family === 4 ? subnetsOfHost(socket).map(({ first, prefix }): IpSubnet => ({ family: 4, first: BigInt(first), prefix })) : subnets6OfHost(socket);
+  return [...ours, ...host.map((subnet) => takenSubnet(subnet, "on this host"))];
+}
+
+function takenSubnet(subnet: IpSubnet, where: string): TakenSubnet {
+  return { text: ipSubnetText(subnet), where, overlaps: (other) => ipSubnetsOverlap(subnet, other) };
+}
+
+/** Link-local addresses belong to every link and take nothing from anybody. */
+function subnets6OfHost(socket: NetlinkSocket): IpSubnet[] {
+  const addresses = listAddresses6(socket).map(({ address, prefix }) => ipSubnet(parseIp(address), prefix));
+  const linkLocal = parseIpSubnet("fe80::/10");
+  return [...addresses, ...listRoutes6(socket)].filter((subnet) => subnet.prefix > 0 && !ipSubnetsOverlap(linkLocal, subnet));
+}
+
+/** A /64 below the state root's own /48 (RFC 4193), found from the network's name. */
+export function chooseSubnet6(taken: readonly TakenSubnet[], pool: string, name: string): string | undefined {
+  const { first } = parseIpSubnet(pool);
+  const begin = Number.parseInt(hash("sha256", name).slice(0, 4), 16);
+  for (let step = 0; step < 65_536; step += 1) {
+    const candidate: IpSubnet = { family: 6, first: first + (BigInt((begin + step) & 0xffff) << 64n), prefix: 64 };
+    if (!taken.some((other) => other.overlaps(candidate))) return ipSubnetText(candidate);
+  }
+  return undefined;
 }
 
 function firstFree(pool: readonly Subnet[], taken: readonly Subnet[], start: number): Subnet | undefined {

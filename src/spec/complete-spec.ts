@@ -1,4 +1,5 @@
 import { BerthError } from "../errors.ts";
+import { completeAttachments } from "./complete-attachments.ts";
 import {
   completeEndpoint,
   completeNetworkMode,
@@ -35,6 +36,7 @@ const specKeys = [
   "platform",
   "networkMode",
   "hostNetwork",
+  "networks",
   "portMappings",
   "endpoints",
   "expose",
@@ -192,11 +194,12 @@ function completePlatform(value: unknown, field: string): TargetPlatform {
   };
 }
 
-type NetworkKeys = "networkMode" | "hostNetwork" | "hostname" | "portMappings" | "endpoints" | "expose" | "dns" | "extraHosts";
+type NetworkKeys = "networkMode" | "hostNetwork" | "networks" | "hostname" | "portMappings" | "endpoints" | "expose" | "dns" | "extraHosts";
 
 function networkFields(fields: Fields, warnings: string[]): Pick<CompleteSpec, NetworkKeys> {
+  const attachments = completeAttachments(fields["networks"], completeNetworkMode(fields["networkMode"], flag(fields, "hostNetwork")));
   const written = {
-    mode: completeNetworkMode(fields["networkMode"], flag(fields, "hostNetwork")),
+    mode: attachments.mode,
     hostname: fields["hostname"] === "" ? undefined : optional(fields["hostname"], "hostname", hostname),
     portMappings: optional(fields["portMappings"], "portMappings", list(completePortMapping)) ?? [],
     dns: optional(fields["dns"], "dns", list(ipAddress)) ?? [],
@@ -207,6 +210,7 @@ function networkFields(fields: Fields, warnings: string[]): Pick<CompleteSpec, N
     ...used,
     networkMode: mode,
     hostNetwork: mode.mode === "host",
+    networks: attachments.networks,
     endpoints: optional(fields["endpoints"], "endpoints", list(completeEndpoint)) ?? [],
     expose: optional(fields["expose"], "expose", list(exposedPort)) ?? [],
   };

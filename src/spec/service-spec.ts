@@ -23,6 +23,8 @@ export interface ServiceSpec {
 
   readonly networkMode?: NetworkMode | string | undefined;
   readonly hostNetwork?: boolean | undefined;
+  /** Bridge networks beside that of `networkMode`, and settings of that one under its name. The first is the main one where no mode is given. */
+  readonly networks?: readonly (string | NetworkAttachmentInput)[] | undefined;
   readonly portMappings?: readonly PortMappingInput[] | undefined;
   readonly endpoints?: readonly EndpointSpec[] | undefined;
   readonly expose?: readonly string[] | undefined;
@@ -77,6 +79,20 @@ export type NetworkMode =
   | { readonly mode: "none" }
   | { readonly mode: "bridge"; readonly name?: string | undefined }
   | { readonly mode: "container"; readonly id: string };
+
+/** A container's place in a network. Aliases, and resolving names at all, need a user-defined network. */
+export interface NetworkAttachmentInput {
+  readonly name: string;
+  readonly aliases?: readonly string[] | undefined;
+  /** Fixed addresses within the network's subnets; absent = any free ones. */
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly macAddress?: string | undefined;
+}
+
+export interface NetworkAttachment extends NetworkAttachmentInput {
+  readonly aliases: readonly string[];
+}
 
 export interface PortMappingInput {
   readonly hostPort?: number | undefined;
@@ -217,6 +233,8 @@ export interface CompleteSpec {
   readonly platform?: TargetPlatform | undefined;
   readonly networkMode: NetworkMode;
   readonly hostNetwork: boolean;
+  /** The main network first; empty in modes without one of their own. */
+  readonly networks: readonly NetworkAttachment[];
   readonly portMappings: readonly PortMapping[];
   readonly endpoints: readonly EndpointSpec[];
   readonly expose: readonly string[];

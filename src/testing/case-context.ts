@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isBerthError } from "../errors.ts";
+import type { NetworkCreateOptions } from "../runtime/extras.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type ContainerId, containerId } from "../spec/container-id.ts";
 import type { ServiceSpec } from "../spec/service-spec.ts";
@@ -17,7 +18,6 @@ export interface CaseSetup {
   readonly runtime: Runtime;
   readonly images: ContractImages;
   reopen(): Promise<Runtime>;
-  makeNetwork?(name: string): Promise<void>;
 }
 
 export class CaseContext implements ContractContext {
@@ -39,7 +39,8 @@ export class CaseContext implements ContractContext {
   spec(spec: CaseSpec = {}): ServiceSpec {
     const { argv, ...rest } = spec;
     const command = argv === undefined ? {} : { command: { args: argv, ...spec.command } };
-    return { image: this.images.demo, networkMode: "none", stopGracePeriod: 1000, ...rest, ...command } as ServiceSpec;
+    const network = rest.networks === undefined ? { networkMode: "none" } : {};
+    return { image: this.images.demo, ...network, stopGracePeriod: 1000, ...rest, ...command } as ServiceSpec;
   }
 
   async create(spec: CaseSpec = {}, id: ContainerId = this.newId()): Promise<ContainerId> {
@@ -95,10 +96,11 @@ export class CaseContext implements ContractContext {
     return second;
   }
 
-  async network(): Promise<string> {
-    const name = `net-${this.newId().service}`;
-    assert.ok(this.#opened.makeNetwork !== undefined, "the backend can make networks");
-    await this.#opened.makeNetwork(name);
+  async network(options: Omit<NetworkCreateOptions, "name"> = {}): Promise<string> {
+    const { networks } = this.runtime.extras ?? {};
+    assert.ok(networks !== undefined, "the backend can make networks");
+    const { name } = await networks.create({ ...options, name: `net-${this.newId().service}` });
+    this.defer(() => this.#removeNetwork(name));
     return name;
   }
 
@@ -133,6 +135,14 @@ export class CaseContext implements ContractContext {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  async #removeNetwork(name: string): Promise<void> {
+    try {
+      await this.runtime.extras?.networks?.remove(name);
+    } catch (thrown) {
+      if (!isBerthError(thrown, "not_found")) throw thrown;
+    }
   }
 
   async #removeIfThere(id: ContainerId): Promise<void> {

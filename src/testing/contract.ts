@@ -1,5 +1,6 @@
 /** The contract as data: what a case is, what it needs, and what it is given. Run it with `run-contract.ts`. */
 import type { RuntimeMethod } from "../runtime/capabilities.ts";
+import type { NetworkCreateOptions } from "../runtime/extras.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ContainerId } from "../spec/container-id.ts";
 import type { ServiceSpec } from "../spec/service-spec.ts";
@@ -16,7 +17,8 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `oom`: exceeding the memory limit ends in an OOM kill that is noticed
  * - `delete-on-exit`: the runtime itself removes containers with `lifecycle.deleteOnExit`
  * - `private-registry`: `images.private` is there
- * - `networks`: bridge networks can be made
+ * - `networks`: `extras.networks`
+ * - `ipv6`: containers get IPv6 addresses in networks that have it
  * - `name-resolution`: names of containers resolve on bridge networks
  * - `volumes`: `extras.volumes`
  * - `host-network`: published ports and container addresses can be reached from this process
@@ -33,6 +35,7 @@ export const traits = [
   "delete-on-exit",
   "private-registry",
   "networks",
+  "ipv6",
   "name-resolution",
   "volumes",
   "host-network",
@@ -104,8 +107,8 @@ export interface ContractContext {
   text(id: ContainerId, channel?: "stdout" | "stderr"): Promise<string>;
   /** The same state in a second runtime; closed after the case. Needs `reopen`. */
   reopen(): Promise<Runtime>;
-  /** Name of a new bridge network. Needs `networks`. */
-  network(): Promise<string>;
+  /** Name of a new bridge network; removed after the case. Needs `networks`. */
+  network(options?: Omit<NetworkCreateOptions, "name">): Promise<string>;
   /** An empty directory of this host; removed after the case. */
   hostDir(): string;
   /** A TCP and UDP port of this host that is free now. */

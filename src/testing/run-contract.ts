@@ -16,8 +16,6 @@ export interface OpenedBackend {
   readonly images: ContractImages;
   /** The same state in a second runtime. */
   reopen(): Promise<Runtime>;
-  /** Makes a bridge network of this name. Needed unless the trait `networks` is lacking. */
-  makeNetwork?(name: string): Promise<void>;
   /** Ends everything, the runtime included. */
   close(): Promise<void>;
 }

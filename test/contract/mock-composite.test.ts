@@ -29,7 +29,6 @@ async function openTwoMocks(): Promise<OpenedBackend> {
     runtime,
     images,
     reopen: open,
-    makeNetwork: async () => {},
     close: async () => {
       await runtime.close();
       rmSync(root, { recursive: true, force: true });

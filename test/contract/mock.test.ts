@@ -8,7 +8,7 @@ runContract({
   name: "mock",
   open: async () => {
     const runtime = superviseUntilClosed(createMockRuntime({ programs: simulateProgram }));
-    return { runtime, images: publishImages(runtime), reopen: async () => runtime.reopen(), makeNetwork: async () => {}, close: () => runtime.close() };
+    return { runtime, images: publishImages(runtime), reopen: async () => runtime.reopen(), close: () => runtime.close() };
   },
   lacks: mockLacks,
 });

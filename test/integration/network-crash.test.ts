@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
-import { command, openWorld, tableOf, tracesOf } from "./network-world.ts";
+import { allocateOne, command, openWorld, tableOf, tracesOf } from "./network-world.ts";
 
 const victim = fileURLToPath(new URL("network-victim.ts", import.meta.url));
 const kills = 24;
@@ -35,8 +35,8 @@ test(`a process killed at ${kills} moments leaves only what the next one removes
   }
   // Whole again: the next start works and is reachable.
   const [pid = 0] = pids;
-  const endpoint = world.stack.allocate("survivor", { network: "bridge", ports: [] });
-  world.stack.attach(endpoint, pid);
+  const endpoint = allocateOne(world.stack, "survivor", { network: "bridge", ports: [] });
+  world.stack.attach([endpoint], pid);
   await world.serve(pid, "survivor", 7000);
   assert.ok(command("ip", "-o", "addr", "show", bridge).includes(endpoint.gateway));
 });

@@ -12,7 +12,7 @@ for (;;) {
       { containerPort: 80, protocol: "tcp", hostIp: "0.0.0.0" },
       { containerPort: 80, protocol: "udp", hostIp: "127.0.0.1" },
     ] as const;
-    stack.attach(stack.allocate(key, { network: "bridge", ports }), Number(pid));
+    stack.attach(stack.allocate(key, { members: [{ network: "bridge", aliases: [] }], ports }), Number(pid));
   }
   for (const pid of pids) await stack.release(`victim-${pid}`);
 }

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { networkSchema } from "../../src/network/records.ts";
 import { type NetworkStack, openNetworkStack } from "../../src/network/stack.ts";
+import type { Endpoint } from "../../src/network/types.ts";
+import type { PortMapping } from "../../src/spec/service-spec.ts";
 import { type Database, openDatabase } from "../../src/state/database.ts";
 
 /** Answers on TCP and UDP with its name and the address it saw. */
@@ -96,6 +98,17 @@ export async function openWorld(): Promise<World> {
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+/** A lease in one network. */
+export function allocateOne(
+  stack: NetworkStack,
+  key: string,
+  o: { readonly network: string; readonly ports: readonly PortMapping[]; readonly requestedIp?: string | undefined },
+): Endpoint {
+  const [endpoint] = stack.allocate(key, { members: [{ network: o.network, aliases: [], ipv4: o.requestedIp }], ports: o.ports });
+  assert.ok(endpoint !== undefined);
+  return endpoint;
 }
 
 /** What a client in that namespace (`undefined`: the host's) gets from the server, empty when it gets nothing. */

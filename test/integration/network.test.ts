@@ -7,7 +7,7 @@ import { isBerthError } from "../../src/errors.ts";
 import { openNetworkStack } from "../../src/network/stack.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { networkSchema } from "../../src/network/records.ts";
-import { ask, command, openWorld, otherMachine, silenceMs, tableOf, tracesOf, type World } from "./network-world.ts";
+import { allocateOne, ask, command, openWorld, otherMachine, silenceMs, tableOf, tracesOf, type World } from "./network-world.ts";
 
 const port = (containerPort: number, o: { hostPort?: number; protocol?: "tcp" | "udp"; hostIp?: string } = {}) =>
   ({ containerPort, protocol: "tcp", hostIp: "0.0.0.0", ...o }) as const;
@@ -22,8 +22,8 @@ after(async () => {
 
 async function attached(key: string, ports: readonly ReturnType<typeof port>[] = [], network = "bridge") {
   const pid = await world.container();
-  const endpoint = world.stack.allocate(key, { network, ports });
-  world.stack.attach(endpoint, pid);
+  const endpoint = allocateOne(world.stack, key, { network, ports });
+  world.stack.attach([endpoint], pid);
   return { pid, endpoint };
 }
 
@@ -125,7 +125,7 @@ describe("published ports", () => {
   });
 
   test("a udp flow follows the port to the next container", async () => {
-    const hostPort = world.stack.allocate("probe", { network: "bridge", ports: [port(7000, { protocol: "udp" })] }).ports[0]?.hostPort ?? 0;
+    const hostPort = allocateOne(world.stack, "probe", { network: "bridge", ports: [port(7000, { protocol: "udp" })] }).ports[0]?.hostPort ?? 0;
     await world.stack.release("probe");
     const clientPort = 20_000 + (process.pid % 10_000);
     for (const key of ["first", "second"]) {
@@ -138,10 +138,10 @@ describe("published ports", () => {
   });
 
   test("that are taken fail with their reason, and leave nothing reserved", async () => {
-    const taken = world.stack.allocate("owner", { network: "bridge", ports: [port(80)] }).ports[0]?.hostPort ?? 0;
+    const taken = allocateOne(world.stack, "owner", { network: "bridge", ports: [port(80)] }).ports[0]?.hostPort ?? 0;
     for (const hostIp of ["0.0.0.0", "127.0.0.1"]) {
       assert.throws(
-        () => world.stack.allocate("late", { network: "bridge", ports: [port(81), port(80, { hostPort: taken, hostIp })] }),
+        () => allocateOne(world.stack, "late", { network: "bridge", ports: [port(81), port(80, { hostPort: taken, hostIp })] }),
         (error) => isBerthError(error, "start_failed") && /port is already allocated to owner/.test(error.message),
       );
     }
@@ -153,12 +153,12 @@ describe("published ports", () => {
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
     assert.throws(
-      () => world.stack.allocate("late", { network: "bridge", ports: [port(80, { hostPort: address.port })] }),
+      () => allocateOne(world.stack, "late", { network: "bridge", ports: [port(80, { hostPort: address.port })] }),
       (error) => isBerthError(error, "start_failed") && /address already in use/.test(error.message),
     );
     server.close();
     assert.throws(
-      () => world.stack.allocate("late", { network: "bridge", ports: [port(80, { hostPort: 4711, hostIp: "203.0.113.9" })] }),
+      () => allocateOne(world.stack, "late", { network: "bridge", ports: [port(80, { hostPort: 4711, hostIp: "203.0.113.9" })] }),
       (error) => isBerthError(error, "start_failed") && /does not have it/.test(error.message),
     );
     assert.deepEqual(world.stack.endpoints("late"), []);
@@ -167,10 +167,10 @@ describe("published ports", () => {
   test("of another state root are taken too", async () => {
     await using elsewhere = await openWorld();
     const pid = await elsewhere.container();
-    const endpoint = elsewhere.stack.allocate("theirs", { network: "bridge", ports: [port(80)] });
-    elsewhere.stack.attach(endpoint, pid);
+    const endpoint = allocateOne(elsewhere.stack, "theirs", { network: "bridge", ports: [port(80)] });
+    elsewhere.stack.attach([endpoint], pid);
     const hostPort = endpoint.ports[0]?.hostPort ?? 0;
-    assert.throws(() => world.stack.allocate("ours", { network: "bridge", ports: [port(80, { hostPort })] }), /port is already allocated/);
+    assert.throws(() => allocateOne(world.stack, "ours", { network: "bridge", ports: [port(80, { hostPort })] }), /port is already allocated/);
   });
 });
 
@@ -226,15 +226,15 @@ describe("networks", () => {
   });
 
   test("of a state directory that was deleted are taken over by the next one", async () => {
-    const old = world.stack.createNetwork({ name: "reborn", subnet: "198.51.100.0/25" });
+    const old = world.stack.createNetwork({ name: "reborn", subnets: [{ subnet: "198.51.100.0/25" }] });
     const before = [await attached("old-a"), await attached("old-b", [], "reborn")];
     const db = await openDatabase(join(dirname(world.databasePath), "next.db"), [networkSchema]);
     const next = openNetworkStack({ db, uuid: world.uuid, defaultRoot: false });
     assert.equal(next.inspectNetwork("bridge").subnet, world.stack.inspectNetwork("bridge").subnet);
-    const reborn = next.createNetwork({ name: "reborn", subnet: "198.51.100.128/25" });
+    const reborn = next.createNetwork({ name: "reborn", subnets: [{ subnet: "198.51.100.128/25" }] });
     assert.equal(reborn.bridge, old.bridge);
     const pid = await world.container();
-    next.attach(next.allocate("new", { network: "reborn", ports: [port(7000)] }), pid);
+    next.attach([allocateOne(next, "new", { network: "reborn", ports: [port(7000)] })], pid);
     await world.serve(pid, "new", 7000);
     assert.match(await ask(undefined, "tcp", "127.0.0.1", next.ports("new")[0]?.hostPort ?? 0), /^new /);
     await world.end(pid);
@@ -250,9 +250,9 @@ describe("networks", () => {
 
 describe("attaching", () => {
   test("refuses a process in the host's network, and one that is gone", async () => {
-    const endpoint = world.stack.allocate("wrong", { network: "bridge", ports: [] });
-    assert.throws(() => world.stack.attach(endpoint, process.pid), /shares the network of the host/);
-    assert.throws(() => world.stack.attach(endpoint, 2 ** 22 + 1), /has ended/);
+    const endpoint = allocateOne(world.stack, "wrong", { network: "bridge", ports: [] });
+    assert.throws(() => world.stack.attach([endpoint], process.pid), /shares the network of the host/);
+    assert.throws(() => world.stack.attach([endpoint], 2 ** 22 + 1), /has ended/);
     assert.throws(() => world.stack.loopbackOnly(process.pid), /shares the network of the host/);
     await world.stack.release("wrong");
   });
@@ -260,9 +260,9 @@ describe("attaching", () => {
   test("that fails half way leaves neither interface nor port", async () => {
     const pid = await world.container();
     command("nsenter", "-t", String(pid), "-n", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9");
-    const endpoint = world.stack.allocate("blocked", { network: "bridge", ports: [port(80)] });
+    const endpoint = allocateOne(world.stack, "blocked", { network: "bridge", ports: [port(80)] });
     assert.throws(
-      () => world.stack.attach(endpoint, pid),
+      () => world.stack.attach([endpoint], pid),
       (error) => isBerthError(error, "network") && /blocked/.test(error.message),
     );
     assert.ok(!tracesOf(world).links.includes(endpoint.hostInterface));
@@ -349,7 +349,7 @@ describe("several processes on one database", () => {
       const [path, uuid, name] = process.argv.slice(1);
       const stack = openNetworkStack({ db: await openDatabase(path, []), uuid, defaultRoot: false });
       for (let i = 0; i < 40; i += 1) {
-        const { ipv4, ports } = stack.allocate(name + i, { network: "bridge", ports: [{ containerPort: 80, protocol: "tcp", hostIp: "" }] });
+        const [{ ipv4, ports }] = stack.allocate(name + i, { members: [{ network: "bridge", aliases: [] }], ports: [{ containerPort: 80, protocol: "tcp", hostIp: "" }] });
         console.log(ipv4 + " " + ports[0].hostPort);
       }`;
     const outputs = await Promise.all(
@@ -374,10 +374,10 @@ describe("several processes on one database", () => {
   test("see each other's leases", async () => {
     const db = await openDatabase(world.databasePath, [networkSchema]);
     const second = openNetworkStack({ db, uuid: world.uuid, defaultRoot: false });
-    const { ipv4 } = world.stack.allocate("shared", { network: "bridge", ports: [] });
+    const { ipv4 } = allocateOne(world.stack, "shared", { network: "bridge", ports: [] });
     assert.equal(second.endpoints("shared")[0]?.ipv4, ipv4);
     assert.throws(
-      () => second.allocate("other", { network: "bridge", ports: [], requestedIp: ipv4 }),
+      () => allocateOne(second, "other", { network: "bridge", ports: [], requestedIp: ipv4 }),
       (error) => isBerthError(error, "start_failed") && /already in use by shared/.test(error.message),
     );
     await second.release("shared");

@@ -17,7 +17,6 @@ export interface Run {
   readonly pid: number;
   readonly startedMonotonicMs: number;
   readonly execs: Set<RunningProcess>;
-  readonly ip: string | undefined;
   readonly ports: readonly PortMappingEntry[];
   /** Resolves when the exit is recorded. */
   readonly recorded: Promise<void>;

@@ -13,6 +13,7 @@ import { ContainerLog } from "./log.ts";
 import { type ProcessExit, RunningProcess } from "./process.ts";
 import { resolveArgv, resolveEnv } from "./process-setup.ts";
 import { planOf, planRestart } from "./supervision.ts";
+import { recordConnections } from "./network-calls.ts";
 import type { World } from "./world.ts";
 
 const defaultStopMs = 10_000;
@@ -25,6 +26,7 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   const image = world.images.get(spec.image.name);
   resolveArgv(image.config.config, spec.command);
   refuseUnknownContainers(world, spec);
+  for (const member of spec.networks) world.networks.check(member);
   const key = containerIdToString(id);
   const name = initialName(id);
   if (world.containers.has(key)) throw new BerthError("conflict", `container ${key} exists already; remove it first`, { id: key });
@@ -33,6 +35,7 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   const log = new ContainerLog(world.clock, spec.logs.maxSizeBytes);
   const setup = { id, hexId: hexId(world.uuid, id), name, spec, env, warnings, image, createdAt: world.clock.now(), log, hub: new AttachHub() };
   const container = new Container(setup);
+  for (const member of spec.networks) world.networks.join(key, member);
   for (const target of anonymousTargets(spec, image)) container.volumes.set(target, world.volumes.take(undefined, setup.hexId));
   for (const entry of spec.storage) if (entry.type === "named") world.volumes.take(entry.name, setup.hexId);
   world.containers.set(key, container);
@@ -70,6 +73,7 @@ export function startContainer(world: World, container: Container, restarts = 0)
     container.starts += 1;
     forgetPolicy(container, restarts);
     container.health = planOf(container) === undefined ? undefined : { status: "starting", failingStreak: 0 };
+    recordConnections(world, container, "connect");
     world.journal.recordVolumes(container, "mount");
     world.journal.recordContainer(container, "start");
     container.setup.hub.begin(run.process);
@@ -116,8 +120,8 @@ function recordFailedStart(world: World, container: Container, thrown: unknown, 
 
 function beginRun(world: World, container: Container, argv: readonly string[]): Run {
   const { spec } = container;
-  const ports = world.network.takePorts(spec.portMappings);
-  const ip = addressOf(world, spec);
+  world.networks.leaseAll(container.key);
+  const ports = takePorts(world, container);
   const process = new RunningProcess({
     argv,
     ...surroundings(container, world),
@@ -129,7 +133,7 @@ function beginRun(world: World, container: Container, argv: readonly string[]): 
       container.setup.hub.deliver(channel, bytes);
     },
   });
-  const run: Omit<Run, "recorded"> = { process, pid: world.nextPid(), startedMonotonicMs: world.clock.monotonicMs(), execs: new Set(), ip, ports };
+  const run: Omit<Run, "recorded"> = { process, pid: world.nextPid(), startedMonotonicMs: world.clock.monotonicMs(), execs: new Set(), ports };
   const recorded = process.exited.then((exit) => finishRun(world, container, exit));
   return { ...run, recorded };
 }
@@ -157,12 +161,23 @@ function mountsOf(world: World, container: Container): readonly FileMount[] {
   return [...anonymous, ...others];
 }
 
-function addressOf(world: World, spec: CompleteSpec): string | undefined {
+/** The address seen from outside: its own, another container's, or the host's. */
+export function addressOf(world: World, { key, spec, isRunning }: Container): string | undefined {
   const mode = spec.networkMode;
-  if (mode.mode === "none") return undefined;
+  if (!isRunning) return undefined;
   if (mode.mode === "host") return "127.0.0.1";
-  if (mode.mode === "container") return world.byReference(mode.id)?.run?.ip;
-  return world.network.takeAddress(mode.mode === "bridge" ? (mode.name ?? "bridge") : "bridge");
+  if (mode.mode !== "container") return world.networks.mainAddress(key);
+  const other = world.byReference(mode.id);
+  return other && addressOf(world, other);
+}
+
+function takePorts(world: World, { key, spec }: Container): Run["ports"] {
+  try {
+    return world.ports.takePorts(spec.portMappings);
+  } catch (error) {
+    world.networks.release(key);
+    throw error;
+  }
 }
 
 /** Records the exit before anybody who waits hears of it. */
@@ -170,8 +185,9 @@ function finishRun(world: World, container: Container, exit: ProcessExit): void 
   const { run } = container;
   if (run === undefined) return;
   for (const exec of run.execs) exec.end({ code: 137, signal: sigkill });
-  const ownsAddress = container.spec.networkMode.mode === "default" || container.spec.networkMode.mode === "bridge";
-  world.network.release(ownsAddress ? run.ip : undefined, run.ports);
+  recordConnections(world, container, "disconnect");
+  world.networks.release(container.key);
+  world.ports.release(run.ports);
   container.exit = { ...exit, finishedAt: world.clock.now() };
   container.run = undefined;
   container.paused = false;
@@ -241,6 +257,7 @@ function forget(world: World, container: Container, keepAnonymousVolumes = false
   if (world.containers.get(container.key) !== container || container.isRunning) return;
   world.containers.delete(container.key);
   world.volumes.release(container.setup.hexId, keepAnonymousVolumes);
+  world.networks.leaveAll(container.key);
   world.images.release(container.setup.image.id);
   world.journal.recordContainer(container, "destroy");
   container.setup.log.wake();

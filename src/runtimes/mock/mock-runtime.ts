@@ -20,6 +20,7 @@ import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
 import * as lifecycle from "./lifecycle.ts";
 import { inspect, sample, snapshot, summarise } from "./observe.ts";
+import { mockNetworksFacet } from "./network-calls.ts";
 import { mockVolumesFacet } from "./volumes.ts";
 import { top } from "./top.ts";
 import { supervisionFacet } from "./supervision.ts";
@@ -66,6 +67,7 @@ export class MockRuntime extends BaseRuntime {
           this.#checkOpen(o.signal);
           return world.journal.follow(o, this.#closing.signal);
         },
+        networks: mockNetworksFacet(world, (signal) => this.#checkOpen(signal)),
         volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
         supervision: supervisionFacet(world),
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
@@ -186,7 +188,7 @@ export class MockRuntime extends BaseRuntime {
   }
 
   getContainerIp(id: ContainerId, o: t.CallOptions = {}): Promise<string | undefined> {
-    return this.#call("getContainerIp", o.signal, async () => this.#get(id).run?.ip);
+    return this.#call("getContainerIp", o.signal, async () => lifecycle.addressOf(this.#world, this.#get(id)));
   }
 
   override getContainerPortOverride(id: ContainerId, o: t.CallOptions = {}): Promise<number | undefined> {

@@ -1,9 +1,9 @@
 /** Records about a simulated container, as inspect, list and stats show them. */
 import type { ContainerInspectDetails, ContainerStats, MountDetail, PortMappingEntry, RuntimeContainerSummary, StatsSample } from "../../runtime/types.ts";
-import { containerIdLabel, nativeName, shortId } from "../../spec/container-id.ts";
+import { containerIdLabel, nativeName } from "../../spec/container-id.ts";
 import type { PortMapping } from "../../spec/service-spec.ts";
 import type { Container } from "./container.ts";
-import { attachmentOf } from "./network.ts";
+import { networkDetails } from "./network-calls.ts";
 import { resolveArgv } from "./process-setup.ts";
 import { surroundings } from "./lifecycle.ts";
 import type { World } from "./world.ts";
@@ -15,8 +15,8 @@ export function inspect(world: World, container: Container): ContainerInspectDet
   const around = surroundings(container, world);
   return {
     ports: run === undefined ? spec.portMappings : run.ports.map(toMapping),
-    networks: [attachmentOf(spec.networkMode, run?.ip, aliasesOf(container))],
-    ipv4: ownAddress(container),
+    networks: networkDetails(world, container),
+    ipv4: run === undefined ? undefined : world.networks.mainAddress(container.key),
     exitCode: ended ? exit?.code : undefined,
     paused: container.paused,
     createdAt: setup.createdAt,
@@ -41,15 +41,6 @@ export function inspect(world: World, container: Container): ContainerInspectDet
     hostname: around.hostname,
     tty: spec.tty,
   };
-}
-
-function ownAddress(container: Container): string | undefined {
-  const { mode } = container.spec.networkMode;
-  return mode === "host" || mode === "none" ? undefined : container.run?.ip;
-}
-
-function aliasesOf(container: Container): readonly string[] {
-  return [container.name, shortId(container.setup.hexId)];
 }
 
 function toMapping(entry: PortMappingEntry): PortMapping {

@@ -9,7 +9,8 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Container } from "./container.ts";
 import { ImageStore } from "./images.ts";
 import { MockJournal } from "./journal.ts";
-import { MockNetwork } from "./network.ts";
+import { MockNetworks } from "./networks.ts";
+import { MockPorts } from "./ports.ts";
 import { type MockProgram, runUntilSignalled, type StartRefusal } from "./process.ts";
 import { MockRegistry } from "./registry.ts";
 import { MockVolumes } from "./volumes.ts";
@@ -40,7 +41,8 @@ export class World {
   readonly journal: MockJournal;
   /** Settles when whoever supervises lets go. */
   leader: Promise<void> = Promise.resolve();
-  readonly network: MockNetwork = new MockNetwork();
+  readonly ports: MockPorts = new MockPorts();
+  readonly networks: MockNetworks;
   readonly locks: KeyedLock = new KeyedLock();
   readonly containers: Map<string, Container> = new Map();
   readonly volumes: MockVolumes;
@@ -54,6 +56,7 @@ export class World {
     this.volumes = new MockVolumes(this);
     this.uuid = Buffer.from((o.random ?? randomBytes)(16)).toString("hex");
     this.journal = new MockJournal(this.clock, this.uuid);
+    this.networks = new MockNetworks(this.uuid, () => this.clock.now());
     this.env = o.env ?? {};
     this.#programs = o.programs ?? (() => undefined);
     const host = o.platform ?? hostPlatform();

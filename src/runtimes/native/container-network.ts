@@ -1,21 +1,19 @@
-/** A container's network mode turned into a namespace, an endpoint and the three files below /etc. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** A container's network mode turned into a namespace, endpoints and the three files below /etc. */
 import { BerthError } from "../../errors.ts";
-import { hostnameFile, hostsFile } from "../../network/hosts-file.ts";
-import { defaultNetwork } from "../../network/names.ts";
-import { readHostResolvConf, resolvConf } from "../../network/resolv-conf.ts";
 import type { Endpoint } from "../../network/types.ts";
-import { parseContainerId, standaloneId } from "../../spec/container-id.ts";
-import type { NetworkMode } from "../../spec/service-spec.ts";
+import type { NetworkAttachmentDetail } from "../../runtime/types.ts";
+import { parseContainerId, shortId, standaloneId } from "../../spec/container-id.ts";
+import { predefinedNetworks } from "../../spec/network-options.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
+import { writeNetworkFiles } from "./network-files.ts";
 import { isRunning, settle } from "./run-state.ts";
 
 export interface NetworkPlan {
   /** Where the container's network namespace comes from. */
   readonly namespace: { readonly kind: "private" } | { readonly kind: "host" } | { readonly kind: "path"; readonly path: string };
-  readonly endpoint: Endpoint | undefined;
+  readonly endpoints: readonly Endpoint[];
   readonly hosts: string;
   readonly hostname: string;
   /** UTS name, where another container decides it. */
@@ -23,30 +21,72 @@ export interface NetworkPlan {
   readonly resolvConf: string;
 }
 
-/** Leases address and ports, and writes the files. `attachEndpoint` does the rest once there is a pid. */
+/** Leases addresses and ports, and writes the files. `attachEndpoints` does the rest once there is a pid. */
 export function planNetwork(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): NetworkPlan {
-  const { networkMode } = record.facts.spec;
+  const { networkMode, portMappings } = record.facts.spec;
   if (networkMode.mode === "container") return shared(ctx, networkMode.id);
-  const endpoint = allocate(ctx, record, networkMode);
-  writeFiles(record, paths, endpoint);
+  const members = ctx.network.memberships(record.key);
+  const endpoints = members.length === 0 ? [] : ctx.network.allocate(record.key, { members, ports: portMappings });
+  writeNetworkFiles(ctx, record, paths, endpoints);
   return {
     namespace: networkMode.mode === "host" ? { kind: "host" } : { kind: "private" },
-    endpoint,
+    endpoints,
     hosts: paths.hosts,
     hostname: paths.hostnameFile,
     resolvConf: paths.resolvConf,
   };
 }
 
-export function attachEndpoint(ctx: NativeContext, plan: NetworkPlan, pid: number): void {
-  if (plan.endpoint !== undefined) ctx.network.attach(plan.endpoint, pid);
+export function attachEndpoints(ctx: NativeContext, plan: NetworkPlan, pid: number): void {
+  if (plan.endpoints.length > 0) ctx.network.attach(plan.endpoints, pid);
   else if (plan.namespace.kind === "private") ctx.network.loopbackOnly(pid);
 }
 
-function allocate(ctx: NativeContext, record: ContainerRecord, mode: NetworkMode): Endpoint | undefined {
-  if (mode.mode !== "default" && mode.mode !== "bridge") return undefined;
-  const network = mode.mode === "bridge" ? (mode.name ?? defaultNetwork) : defaultNetwork;
-  return ctx.network.allocate(record.key, { network, ports: record.facts.spec.portMappings });
+/** Joins the networks of the spec; call it in the transaction that records the container. */
+export function joinNetworks(ctx: NativeContext, { key, facts }: ContainerRecord): void {
+  for (const { name, aliases, ipv4, ipv6, macAddress } of facts.spec.networks) ctx.network.join(key, { network: name, aliases, ipv4, ipv6, macAddress });
+}
+
+/** A container's networks as inspect shows them: with addresses while it runs, else as they are asked for. */
+export function networkDetails(ctx: NativeContext, record: ContainerRecord): NetworkAttachmentDetail[] {
+  const { mode } = record.facts.spec.networkMode;
+  if (mode === "container") return [];
+  if (mode === "host" || mode === "none") return [{ network: mode, aliases: [], networkId: ctx.network.predefinedId(mode) }];
+  const endpoints = isRunning(record) ? ctx.network.endpoints(record.key) : [];
+  return ctx.network.memberships(record.key).map(({ network, aliases }) => {
+    const shown = { network, aliases: predefinedNetworks.includes(network) ? [] : [...aliases, shortId(record.hexId)] };
+    const endpoint = endpoints.find((one) => one.network === network);
+    return endpoint === undefined ? { ...shown, networkId: ctx.network.idOf(network) } : { ...shown, ...addressDetails(endpoint) };
+  });
+}
+
+function addressDetails({ networkId, ipv4, ipv6, macAddress, gateway, prefix }: Endpoint): Omit<NetworkAttachmentDetail, "network" | "aliases"> {
+  return { networkId, ipv4, ipv6: ipv6?.address, macAddress, gateway, prefix };
+}
+
+/** Start and end of a run are a coming and going in its networks, too. */
+export function recordConnections(ctx: NativeContext, record: ContainerRecord, action: "connect" | "disconnect", time?: Date): void {
+  for (const { network, networkId } of networkDetails(ctx, record)) {
+    if (networkId !== undefined) recordConnection(ctx, record, action, { name: network, id: networkId }, time);
+  }
+}
+
+export function recordConnection(
+  ctx: NativeContext,
+  { hexId }: ContainerRecord,
+  action: "connect" | "disconnect",
+  network: { readonly name: string; readonly id: string },
+  time?: Date,
+): void {
+  const type = network.name === "host" || network.name === "none" ? network.name : "bridge";
+  ctx.journal.record({ type: "network", action, actor: { id: network.id, attributes: { name: network.name, type, container: hexId } }, time });
+}
+
+/** The default network first, then by name (contract method 14). */
+export function mainAddress(ctx: NativeContext, record: ContainerRecord): string | undefined {
+  if (!isRunning(record)) return undefined;
+  const byName = ctx.network.endpoints(record.key).sort((a, b) => (a.network < b.network ? -1 : 1));
+  return (byName.find(({ network }) => network === "bridge") ?? byName[0])?.ipv4;
 }
 
 /** Network, names and files of another container, which must be running. */
@@ -63,7 +103,7 @@ function shared(ctx: NativeContext, reference: string): NetworkPlan {
   const paths = pathsOf(ctx, other.facts.id);
   return {
     namespace: { kind: "path", path: `/proc/${other.run.pid}/ns/net` },
-    endpoint: undefined,
+    endpoints: [],
     utsName: other.facts.hostname,
     hosts: paths.hosts,
     hostname: paths.hostnameFile,
@@ -81,19 +121,4 @@ export function findContainer(ctx: NativeContext, reference: string): ContainerR
     return matches.length === 1 ? matches[0] : undefined;
   }
   return /^[a-zA-Z0-9][\w.-]*$/.test(reference) ? ctx.store.get(`${standaloneId(reference).service}-rep-0`) : undefined;
-}
-
-function writeFiles(record: ContainerRecord, paths: ContainerPaths, endpoint: Endpoint | undefined): void {
-  const { spec, hostname } = record.facts;
-  const hostNetwork = spec.networkMode.mode === "host";
-  const hosts = hostsFile({
-    hostname,
-    ip: endpoint?.ipv4,
-    extraHosts: spec.extraHosts,
-    gateway: hostNetwork ? "127.0.0.1" : endpoint?.gateway,
-    base: hostNetwork ? readFileSync("/etc/hosts", "utf8") : undefined,
-  });
-  writeFileSync(paths.hosts, hosts, { mode: 0o644 });
-  writeFileSync(paths.hostnameFile, hostnameFile(hostname), { mode: 0o644 });
-  writeFileSync(paths.resolvConf, resolvConf({ dns: spec.dns, hostResolvConf: readHostResolvConf(), hostNetwork }), { mode: 0o644 });
 }

@@ -1,5 +1,5 @@
 import type { ContainerId } from "../../spec/container-id.ts";
-import type { HealthDetail, MountDetail, NetworkAttachmentDetail } from "../../runtime/types.ts";
+import type { HealthDetail, MountDetail } from "../../runtime/types.ts";
 import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
 import { type Database, inTransaction, unsynced } from "../../state/database.ts";
 
@@ -77,7 +77,6 @@ export interface ContainerRun {
   /** What conmon runs after the exit sees to the restart when no engine is alive. */
   readonly hasExitKeeper?: boolean | undefined;
   readonly ports?: readonly PortMapping[] | undefined;
-  readonly networks?: readonly NetworkAttachmentDetail[] | undefined;
 }
 
 export interface ContainerRecord {

@@ -11,6 +11,7 @@ import { type ContainerId, hexId, initialName, shortId } from "../../spec/contai
 import type { CompleteSpec, ServiceSpec } from "../../spec/service-spec.ts";
 import { overlayMount } from "../../snapshots/overlay.ts";
 import { anonymousName } from "../../volumes/volume-store.ts";
+import { joinNetworks } from "./container-network.ts";
 import type { ContainerFacts, ContainerRecord } from "./container-store.ts";
 import { imageNotFound, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
@@ -78,6 +79,7 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
     if (isMounted) unmount(paths.merged, MNT_DETACH);
     ctx.store.atomically(() => {
       ctx.store.insert(record);
+      joinNetworks(ctx, record);
       ctx.journal.recordContainer(record, "create");
     });
   } catch (cause) {
@@ -116,8 +118,7 @@ export function mountRoot(ctx: NativeContext, paths: ContainerPaths, imageId: st
 
 function checkReferences(ctx: NativeContext, spec: CompleteSpec): void {
   for (const entry of spec.storage) if (entry.type === "bind") checkBindSource(entry.source);
-  const { networkMode } = spec;
-  if (networkMode.mode === "bridge" && networkMode.name !== undefined) ctx.network.inspectNetwork(networkMode.name);
+  for (const { name, ...member } of spec.networks) ctx.network.checkMember({ network: name, ...member });
 }
 
 /** Anonymous volumes and the image's VOLUMEs get a name of their own and are plain volumes from here on. */

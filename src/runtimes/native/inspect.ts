@@ -1,6 +1,7 @@
 import { mergeEnvironment, resolveWorkdir } from "../../oci/process.ts";
 import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary } from "../../runtime/types.ts";
 import { containerIdLabel } from "../../spec/container-id.ts";
+import { mainAddress, networkDetails } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { isPaused } from "./pause.ts";
@@ -14,11 +15,10 @@ export function inspectRecord(ctx: NativeContext, record: ContainerRecord): Cont
   const { facts, run } = record;
   const { spec } = facts;
   const image = ctx.images.get(record.imageId)?.config.config;
-  const networks = isRunning(record) && run.networks !== undefined ? run.networks : requestedNetwork(record);
   return {
     ports: isRunning(record) && run.ports !== undefined ? run.ports : spec.portMappings,
-    networks,
-    ipv4: isRunning(record) ? run.networks?.[0]?.ipv4 : undefined,
+    networks: networkDetails(ctx, record),
+    ipv4: mainAddress(ctx, record),
     exitCode: run.status === "exited" || run.status === "failed" ? run.exitCode : undefined,
     paused: isPaused(record),
     createdAt: new Date(facts.createdAt),
@@ -50,13 +50,6 @@ function ownEnvironment(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env)
     .filter(([, value]) => !value.startsWith("$S:") && !value.startsWith("$E:"))
     .map(([name, value]) => `${name}=${value}`);
-}
-
-function requestedNetwork({ facts }: ContainerRecord): ContainerInspectDetails["networks"] {
-  const { networkMode } = facts.spec;
-  if (networkMode.mode === "container") return [];
-  const network = networkMode.mode === "default" ? "bridge" : networkMode.mode === "bridge" ? (networkMode.name ?? "bridge") : networkMode.mode;
-  return [{ network, aliases: [] }];
 }
 
 /** Method 46. */

@@ -12,7 +12,7 @@ import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
 import { openAttach } from "./attach.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
-import { findContainer } from "./container-network.ts";
+import { findContainer, mainAddress } from "./container-network.ts";
 import { createContainer } from "./create.ts";
 import { archivePut } from "./files/put-call.ts";
 import { archiveGet, archiveHead, exportContainerFs } from "./files/read-calls.ts";
@@ -22,6 +22,7 @@ import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
+import { networksFacet } from "./networks.ts";
 import { exec, execPty, execStream } from "./process-calls.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import { pruneContainers } from "./prune.ts";
@@ -60,6 +61,7 @@ export class NativeRuntime extends BaseRuntime {
         attachContainer: (id, options) => this.#attach(id, options ?? {}),
         events: async (options = {}) => events(ctx, options),
         volumes: volumesFacet(ctx),
+        networks: networksFacet(ctx),
         info: async () => o.info(),
         supervision: supervisionFacet(ctx),
       },
@@ -160,7 +162,7 @@ export class NativeRuntime extends BaseRuntime {
       const other = findContainer(this.#ctx, networkMode.id);
       return other === undefined ? undefined : this.getContainerIp(other.facts.id, o);
     }
-    return isRunning(record) ? record.run.networks?.[0]?.ipv4 : undefined;
+    return mainAddress(this.#ctx, record);
   }
 
   async containerLogs(id: ContainerId, tail: number, o?: t.CallOptions): Promise<readonly t.LogEntry[]> {

@@ -12,6 +12,7 @@ import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
+import { leaveRunning } from "./networks.ts";
 import { superviseRemoval } from "./start.ts";
 import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
 import { mayExist, mayRun } from "./volume-calls.ts";
@@ -20,6 +21,7 @@ export async function recover(ctx: NativeContext): Promise<void> {
   const records = ctx.store.list();
   for (const record of records) await recoverContainer(ctx, record);
   await removeStrayDirectories(ctx, records);
+  for (const change of ctx.network.pendingChanges()) await endNetworkChange(ctx, change);
   ctx.network.detachLeftovers({ has: (key) => mayRun(ctx, key) });
   await ctx.volumes.recover((key) => mayExist(ctx, key));
   await recoverMemory(ctx.volumes, (key) => mayRun(ctx, key));
@@ -48,6 +50,16 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   const main = processFromFile(paths.pidFile);
   if (main !== undefined && !existsSync(paths.exitFile)) await killAll(runCgroup(paths), main, 10_000);
   await tearDownRun(ctx, now);
+}
+
+/** A connect that was cut off was never acknowledged and is undone, a disconnect is finished: both end outside the network. */
+async function endNetworkChange(ctx: NativeContext, { key, network: name }: { readonly key: string; readonly network: string }): Promise<void> {
+  const found = ctx.store.get(key);
+  if (found === undefined) return;
+  const paths = pathsOf(ctx, found.facts.id);
+  using lock = await acquireSoon(paths.lock);
+  if (lock === undefined || !ctx.network.pendingChanges().some((change) => change.key === key && change.network === name)) return;
+  await leaveRunning(ctx, settle(ctx, found), paths, { name, id: ctx.network.idOf(name) ?? name });
 }
 
 /** Unless its remover is alive after all: then the record is gone once the lock is ours. */

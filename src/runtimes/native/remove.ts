@@ -41,6 +41,7 @@ export async function removeContainer(
       }
       ctx.store.atomically(() => {
         ctx.store.delete(record);
+        ctx.network.leaveAll(key);
         ctx.journal.recordContainer(ctx.store.get(key) ?? record, "destroy");
       });
       ctx.supervised.get(key)?.release();

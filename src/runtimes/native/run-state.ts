@@ -4,6 +4,7 @@ import { identifyProcess, isAlive, openProcess, type ProcessIdentity } from "../
 import type { ContainerState, WaitOutcome } from "../../runtime/types.ts";
 import { signalName } from "../../spec/signals.ts";
 import type { ContainerRecord, ContainerRun } from "./container-store.ts";
+import { recordConnections } from "./container-network.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { readExitFile } from "./exit-notices.ts";
 import { isRestartPending, restartFields } from "./supervised-run.ts";
@@ -51,6 +52,7 @@ export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRe
       pid: undefined,
       pidStart: undefined,
     };
+    recordConnections(ctx, record, "disconnect", new Date(exit.finishedAt));
     ctx.journal.recordExit(record, ended);
     return { ...ended, ...restartFields(record, ended) };
   });

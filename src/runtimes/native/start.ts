@@ -5,7 +5,7 @@ import { FileLock } from "../../internal/file-lock.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { identifyProcess, type ProcessIdentity } from "../../internal/process-identity.ts";
 import { runToEnd } from "../../internal/spawn.ts";
-import type { Endpoint } from "../../network/types.ts";
+import type { PortBinding } from "../../network/types.ts";
 import { conmonArgs } from "../../oci/conmon.ts";
 import { failureMessage, startCommand, startFailureCode } from "../../oci/runtime-command.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
@@ -17,7 +17,7 @@ import { mustGet, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { applyTmpfsModes } from "../../oci/tmpfs-mode.ts";
 import { startMonitor } from "./monitor.ts";
-import { attachEndpoint, planNetwork } from "./container-network.ts";
+import { attachEndpoints, planNetwork, recordConnections } from "./container-network.ts";
 import { refusePaused } from "./pause.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { keeperCommand, needsExitKeeper, quote } from "./hand-over.ts";
@@ -64,7 +64,7 @@ async function attempt(ctx: NativeContext, record: ContainerRecord, paths: Conta
 interface CreatedContainer {
   /** The container's init: it waits for the OCI start and then becomes the user's program. */
   readonly main: ProcessIdentity;
-  readonly endpoint: Endpoint | undefined;
+  readonly ports: readonly PortBinding[] | undefined;
   readonly cgroup: string;
 }
 
@@ -100,9 +100,9 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   const main = identifyProcess(pid);
   if (main === undefined)
     throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
-  attachEndpoint(ctx, network, pid);
+  attachEndpoints(ctx, network, pid);
   applyTmpfsModes(pid, bundle.spec.mounts);
-  return { main, endpoint: network.endpoint, cgroup };
+  return { main, ports: network.endpoints.length === 0 ? undefined : network.endpoints.flatMap((endpoint) => endpoint.ports), cgroup };
 }
 
 async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
@@ -133,7 +133,7 @@ async function startOciContainer(ctx: NativeContext, record: ContainerRecord, pa
 }
 
 function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, o: CreatedContainer & { readonly restarts: number }): void {
-  const { main, endpoint, cgroup, restarts } = o;
+  const { main, ports, cgroup, restarts } = o;
   const monitor = processFromFile(paths.monitorPidFile);
   const run: ContainerRun = {
     status: "running",
@@ -148,17 +148,14 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
     ...(restarts > 0 ? { restarts, restartDelayMs: record.run.restartDelayMs } : {}),
     ...(planOf(ctx, record) === undefined ? {} : { health: { status: "starting", failingStreak: 0 } }),
     hasExitKeeper: needsExitKeeper(ctx, record),
-    ports: endpoint?.ports,
-    networks:
-      endpoint === undefined
-        ? undefined
-        : [{ network: endpoint.network, aliases: [], ipv4: endpoint.ipv4, macAddress: endpoint.macAddress, gateway: endpoint.gateway }],
+    ports,
   };
   ctx.store.atomically(() => {
     if (restarts > 0 && wasStopped(record, ctx.store.get(record.key))) {
       throw new BerthError("conflict", `container ${record.name} was stopped before its policy started it`);
     }
     ctx.store.setRun(record.key, run);
+    recordConnections(ctx, record, "connect");
     ctx.journal.recordVolumes(record, "mount");
     ctx.journal.recordContainer(record, "start");
   });

@@ -12,6 +12,7 @@ import { imageCases } from "./images.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { logCases } from "./logs.ts";
 import { networkCases } from "./network.ts";
+import { networksCases } from "./networks.ts";
 import { observeCases } from "./observe.ts";
 import { processFieldCases } from "./process-fields.ts";
 import { restartPolicyCases } from "./restart-policy.ts";
@@ -41,6 +42,7 @@ export const allCases: readonly ContractCase[] = [
   ...statsCases,
   ...observeCases,
   ...networkCases,
+  ...networksCases,
   ...processFieldCases,
   ...storageFieldCases,
   ...volumeCases,
