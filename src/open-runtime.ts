@@ -1,6 +1,7 @@
 /** The one place that knows the backends: names, how to load them, and why one was taken or refused. */
 import { Supervisor } from "./engine/supervisor.ts";
 import { BerthError, messageOf } from "./errors.ts";
+import type { Capabilities } from "./runtime/capabilities.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { NativeOptions, NativeSupervisor } from "./runtimes/native/open.ts";
 import type { CompositeChild } from "./runtimes/composite/children.ts";
@@ -119,4 +120,12 @@ export async function openRuntime(o: OpenOptions = {}): Promise<OpenedRuntime> {
 
 function withChoice(runtime: Runtime, choice: BackendChoice): OpenedRuntime {
   return Object.assign(runtime, { choice });
+}
+
+/** What each backend can do, from its own data, without opening it. The composite's column is that of its default children. */
+export async function backendCapabilities(): Promise<Readonly<Record<BackendName, Capabilities>>> {
+  const { nativeCapabilities: native } = await import("./runtimes/native/native-runtime.ts");
+  const { capabilities: mock } = (await import("./runtimes/mock/index.ts")).createMockRuntime();
+  const { compositeCapabilities } = await import("./runtimes/composite/capabilities.ts");
+  return { native, composite: compositeCapabilities([native]), mock };
 }

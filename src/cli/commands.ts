@@ -117,6 +117,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/info.ts")).infoCommand,
   },
   {
+    name: "capabilities",
+    summary: "Show which of the 49 methods each backend can do, and how",
+    operands: "none",
+    load: async () => (await import("./commands/capabilities.ts")).capabilitiesCommand,
+  },
+  {
     name: "doctor",
     summary: "Check this host and name the remedy for what it lacks",
     operands: "none",

@@ -1,12 +1,13 @@
 import { isBerthError } from "../../errors.ts";
 import { abandonable } from "../../internal/abort.ts";
 import { KeyedLock } from "../../internal/keyed-lock.ts";
-import { type Capabilities, type Capability, type RuntimeMethod, runtimeMethods } from "../../runtime/capabilities.ts";
+import type { Capabilities } from "../../runtime/capabilities.ts";
 import type { RuntimeExtras } from "../../runtime/extras.ts";
 import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
+import { compositeCapabilities } from "./capabilities.ts";
 import type { Children } from "./children.ts";
 import type { ChoiceTable } from "./choice-table.ts";
 import { chooseChild } from "./choose.ts";
@@ -33,7 +34,7 @@ export class CompositeRuntime implements Runtime {
     this.#children = children;
     this.#table = table;
     this.#owners = new Owners(children, table);
-    this.capabilities = unionOf(children);
+    this.capabilities = compositeCapabilities(children.all.map(({ runtime }) => runtime.capabilities));
     this.extras = compositeExtras(children, this.#owners);
   }
 
@@ -293,13 +294,4 @@ async function exists(runtime: Runtime, id: ContainerId): Promise<boolean> {
 
 function merged(results: readonly t.PruneResult[]): t.PruneResult {
   return { deleted: results.flatMap(({ deleted }) => deleted), spaceReclaimed: results.reduce((sum, one) => sum + one.spaceReclaimed, 0) };
-}
-
-/** The primary's word, or that of the first child which can do what the primary cannot. */
-function unionOf(children: Children): Capabilities {
-  const of = (method: RuntimeMethod): Capability => {
-    const all = children.all.map(({ runtime }) => runtime.capabilities[method]);
-    return all.find(({ support }) => support !== "unsupported") ?? children.primary.runtime.capabilities[method];
-  };
-  return Object.fromEntries(runtimeMethods.map((method) => [method, of(method)])) as Capabilities;
 }
