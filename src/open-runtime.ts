@@ -23,6 +23,8 @@ export interface OpenOptions {
    * process of its own when the last of them closes. Default true; false leaves both to others.
    */
   readonly supervise?: boolean | undefined;
+  /** This is the start of a daemon: containers with the policy `always` come back although the user stopped them (contract 4.2). */
+  readonly isBoot?: boolean | undefined;
 }
 
 export type BackendName = "native" | "mock" | "composite";
@@ -65,10 +67,10 @@ async function openComposite(o: OpenOptions): Promise<Runtime> {
 }
 
 /** How a native runtime is watched over. */
-function supervision(o: Pick<OpenOptions, "onWarning"> = {}): Pick<NativeOptions, "supervise" | "keeper"> {
+function supervision(o: Pick<OpenOptions, "onWarning" | "isBoot"> = {}): Pick<NativeOptions, "supervise" | "keeper"> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   return {
-    supervise: (runtime) => supervise(runtime, o.onWarning),
+    supervise: (runtime) => supervise(runtime, o.onWarning, o.isBoot),
     keeper: [process.execPath, new URL(`./keeper.${extension}`, import.meta.url).pathname],
   };
 }
@@ -85,9 +87,9 @@ export function superviseUntilClosed<T extends Runtime>(runtime: T): T {
   });
 }
 
-function supervise(runtime: Runtime, onWarning: OpenOptions["onWarning"]): NativeSupervisor {
+function supervise(runtime: Runtime, onWarning: OpenOptions["onWarning"], isBoot?: boolean): NativeSupervisor {
   const facet = runtime.extras?.supervision;
-  return facet === undefined ? { isLeading: false, close: async () => {} } : new Supervisor({ runtime, supervision: facet, onWarning });
+  return facet === undefined ? { isLeading: false, close: async () => {} } : new Supervisor({ runtime, supervision: facet, onWarning, isBoot });
 }
 
 /** Backends that `auto` tries, in this order. The mock is never chosen by itself. */

@@ -129,6 +129,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand,
   },
   {
+    name: "serve",
+    summary: "Run the daemon: Docker Engine API and native API",
+    operands: "none",
+    load: async () => (await import("./commands/serve.ts")).serveCommand,
+  },
+  {
     name: "completion",
     summary: "Print a completion script for bash or zsh",
     operands: "none",

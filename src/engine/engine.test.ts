@@ -77,6 +77,9 @@ describe("createStandalone", () => {
         created.push(id.service);
         if (created.length < 3) throw new BerthError("conflict", "name in use");
       },
+      removeContainer: async () => {},
+      renameContainer: async () => {},
+      listContainers: async () => [],
     };
     const id = await createStandalone(runtime, { image: "x" });
     assert.equal(id.service, created[2]);

@@ -19,6 +19,8 @@ export interface RuntimeExtras {
   pushImage?(image: string, auth?: RegistryAuth, o?: CallOptions): Promise<AsyncIterable<PullProgress>>;
   /** Asks the registry, not the store, what a reference names and for which platforms. */
   resolveImage?(image: string, auth?: RegistryAuth, o?: CallOptions): Promise<ResolvedImage>;
+  /** Whether a registry (`host[:port]`, empty for Docker Hub) takes these credentials. Rejects only when that cannot be found out. */
+  checkLogin?(server: string, auth: RegistryAuth, o?: CallOptions): Promise<boolean>;
   /** From now on, or from `since` on without gap or duplicate; ends after `until`, else goes on. */
   events?(o?: EventsOptions): Promise<AsyncIterable<RuntimeEvent>>;
   /** What the backend keeps on disk. Walks directories: seconds on a large store. */

@@ -1,5 +1,5 @@
 import type { CliInput, CliOutput } from "../host.ts";
-import { DetachFilter } from "./detach-keys.ts";
+import { DetachFilter } from "../../spec/detach-keys.ts";
 import { writeAll } from "./write.ts";
 
 export interface Output {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
-import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
+import { DetachFilter } from "../../spec/detach-keys.ts";
+import { parseDetachKeys } from "./detach-keys.ts";
 import { progressBar, pullRenderer } from "./progress.ts";
 import { pumpStdin } from "./pump.ts";
 
