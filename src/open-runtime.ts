@@ -17,6 +17,8 @@ export interface OpenOptions {
   readonly ociRuntime?: string | undefined;
   /** Of the backend `composite`: what it stands in front of, the primary first. Default: `native` alone. */
   readonly children?: readonly BackendName[] | undefined;
+  /** Of the backend `docker`: as in `DOCKER_HOST`. Default: Docker's environment variables, its context, the usual sockets. */
+  readonly endpoint?: string | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
   /**
    * Restart policies and health checks: acted upon by one of the processes that have the state open, this one included, and by a
@@ -27,7 +29,7 @@ export interface OpenOptions {
   readonly isBoot?: boolean | undefined;
 }
 
-export type BackendName = "native" | "mock" | "composite";
+export type BackendName = "native" | "docker" | "mock" | "composite";
 
 export interface BackendChoice {
   readonly backend: BackendName;
@@ -42,6 +44,7 @@ type Opener = (o: OpenOptions) => Promise<Runtime>;
 const backends: Readonly<Record<BackendName, Opener>> = {
   native: async ({ supervise: isWanted, ...o }) =>
     (await import("./runtimes/native/open.ts")).openNativeRuntime({ ...o, ...(isWanted === false ? {} : supervision(o)) }),
+  docker: async ({ endpoint, onWarning }) => (await import("./runtimes/docker/open.ts")).openDockerRuntime({ endpoint, onWarning }),
   mock: async (o) => {
     const runtime = (await import("./runtimes/mock/index.ts")).createMockRuntime();
     return o.supervise === false ? runtime : superviseUntilClosed(runtime);
@@ -93,7 +96,7 @@ function supervise(runtime: Runtime, onWarning: OpenOptions["onWarning"], isBoot
 }
 
 /** Backends that `auto` tries, in this order. The mock is never chosen by itself. */
-const automatic: readonly BackendName[] = ["native"];
+const automatic: readonly BackendName[] = ["native", "docker"];
 
 /**
  * Opens a backend. `choice` on the result says which one and why. Throws `configuration` with the reason of every
@@ -127,7 +130,8 @@ function withChoice(runtime: Runtime, choice: BackendChoice): OpenedRuntime {
 /** What each backend can do, from its own data, without opening it. The composite's column is that of its default children. */
 export async function backendCapabilities(): Promise<Readonly<Record<BackendName, Capabilities>>> {
   const { nativeCapabilities: native } = await import("./runtimes/native/native-runtime.ts");
+  const { dockerCapabilities: docker } = await import("./runtimes/docker/docker-runtime.ts");
   const { capabilities: mock } = (await import("./runtimes/mock/index.ts")).createMockRuntime();
   const { compositeCapabilities } = await import("./runtimes/composite/capabilities.ts");
-  return { native, composite: compositeCapabilities([native]), mock };
+  return { native, docker, composite: compositeCapabilities([native]), mock };
 }

@@ -41,6 +41,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   "runtimes/mock": ["runtime", "spec", "errors", "internal"],
   // Its children are handed in; it keeps its table of choices and joins image archives.
+  // Credentials are Docker's own, which the registry client reads as well.
+  "runtimes/docker": ["runtime", "spec", "errors", "internal", "docker-api", "registry"],
   "runtimes/composite": ["runtime", "spec", "errors", "internal", "state", "archive"],
   "docker-api": ["runtime", "spec", "errors", "internal"],
   engine: ["runtime", "spec", "errors", "internal"],
@@ -49,7 +51,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http: ["docker-api", "engine", "runtime", "spec", "errors", "internal", "version"],
   daemon: ["http", "docker-api", "engine", "runtime", "spec", "errors", "internal", "state", "open-runtime", "version"],
   cli: ["engine", "runtime", "spec", "errors", "internal", "open-runtime", "version"],
-  "open-runtime": ["engine", "runtime", "errors", "runtimes/native", "runtimes/mock", "runtimes/composite"],
+  "open-runtime": ["engine", "runtime", "errors", "runtimes/native", "runtimes/docker", "runtimes/mock", "runtimes/composite"],
   // A process of its own: puts the supervisor on top of the one backend that outlives processes.
   keeper: ["engine", "runtimes/native"],
   index: ["open-runtime", "runtime", "spec", "errors", "testing", "version"],

@@ -18,7 +18,6 @@ import { archivePut } from "./files/put-call.ts";
 import { archiveGet, archiveHead, exportContainerFs } from "./files/read-calls.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
-import { loadImages, saveImages } from "./image-archive-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
@@ -41,7 +40,7 @@ import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
-const notYet: readonly RuntimeMethod[] = ["searchImages", "commitContainer", "updateContainerResources", "changesContainer"];
+const notYet: readonly RuntimeMethod[] = ["searchImages", "saveImages", "loadImages", "commitContainer", "updateContainerResources", "changesContainer"];
 
 export const nativeCapabilities = capabilitiesExcept({
   ...Object.fromEntries(notYet.map((method) => [method, later])),
@@ -257,16 +256,6 @@ export class NativeRuntime extends BaseRuntime {
   override async imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]> {
     o?.signal?.throwIfAborted();
     return imageHistory(this.#ctx, image);
-  }
-
-  override async saveImages(names: readonly string[], o?: t.CallOptions): Promise<t.ByteStream> {
-    o?.signal?.throwIfAborted();
-    return saveImages(this.#ctx, names, o?.signal);
-  }
-
-  override async loadImages(tar: t.ByteSource, quiet: boolean, o?: t.CallOptions): Promise<AsyncIterable<t.LoadProgress>> {
-    o?.signal?.throwIfAborted();
-    return loadImages(this.#ctx, tar, quiet, o?.signal);
   }
 
   override async importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: ImportOptions): Promise<string> {

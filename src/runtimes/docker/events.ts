@@ -1,0 +1,104 @@
+/** `extras.events`: the engine's own events in ours' shape. */
+import { createHash } from "node:crypto";
+import { encodeFilters } from "../../docker-api/filters.ts";
+import type { EventMessage } from "../../docker-api/events.ts";
+import { jsonLines } from "../../docker-api/json-lines.ts";
+import type { Received } from "../../docker-api/received.ts";
+import { BerthError } from "../../errors.ts";
+import { guardedStream } from "../../runtime/guarded-stream.ts";
+import type { EventsOptions, RuntimeEvent } from "../../runtime/extras.ts";
+import { isRecord } from "../../spec/descriptor.ts";
+import type { DockerContext } from "./context.ts";
+import { ownIdOf, visibleLabels } from "./labels.ts";
+import { number, stringRecord } from "./read.ts";
+import { releasing } from "./releasing.ts";
+
+/** Where to resume: the engine's nanoseconds as far as a number holds them, and which of that moment's events it was. */
+interface Cursor {
+  readonly timeNano: number;
+  readonly identity: string;
+}
+
+const types = ["container", "image", "network", "volume", "daemon"] as const;
+/** Numbers near today's nanoseconds stand 256 apart. */
+const roundingNs = 1024;
+
+export async function engineEvents(ctx: DockerContext, o: EventsOptions): Promise<AsyncIterable<RuntimeEvent>> {
+  const after = typeof o.since === "string" ? parseCursor(o.since) : undefined;
+  const since = after === undefined ? (o.since instanceof Date ? unixTime(o.since.getTime() * 1e6) : undefined) : unixTime(after.timeNano - roundingNs);
+  const until = o.until === undefined ? undefined : unixTime(o.until.getTime() * 1e6);
+  const query = { since, until, filters: encodeFilters({ type: types }) };
+  const { body } = await ctx.client.stream("GET", "/events", { query, signal: o.signal });
+  return releasing(
+    guardedStream(() => read(body, after), o.signal),
+    () => body.close(),
+  );
+}
+
+async function* read(body: AsyncIterable<Uint8Array>, after: Cursor | undefined): AsyncGenerator<RuntimeEvent> {
+  let sequence = 0;
+  let skipping = after !== undefined;
+  for await (const line of jsonLines(body)) {
+    if (!isRecord(line)) throw new BerthError("internal", "the engine sent an event that is no object");
+    const message = line as Received<EventMessage>;
+    const event = eventOf(message, sequence + 1);
+    if (event === undefined) continue;
+    if (skipping && after !== undefined) {
+      const timeNano = timeOf(message);
+      if (timeNano < after.timeNano) continue;
+      if (timeNano === after.timeNano && event.cursor !== cursorText(after)) continue;
+      skipping = false;
+      // The one the cursor names was given before; when it is lost, what comes here is new.
+      if (event.cursor === cursorText(after)) continue;
+    }
+    sequence += 1;
+    yield event;
+  }
+}
+
+function timeOf(message: Received<EventMessage>): number {
+  return number(message.timeNano) ?? (number(message.time) ?? 0) * 1e9;
+}
+
+function eventOf(message: Received<EventMessage>, sequence: number): RuntimeEvent | undefined {
+  const type = types.find((one) => one === message.Type);
+  const action = message.Action ?? message.status;
+  if (type === undefined || typeof action !== "string") return undefined;
+  const id = message.Actor?.ID ?? message.id ?? "";
+  const attributes = stringRecord(message.Actor?.Attributes);
+  const timeNano = timeOf(message);
+  const containerId = type === "container" ? ownIdOf(attributes) : undefined;
+  return {
+    sequence,
+    cursor: cursorText({ timeNano, identity: identityOf(type, action, id, attributes) }),
+    time: new Date(timeNano / 1e6),
+    type,
+    action,
+    actor: { id, attributes: visibleLabels(attributes) },
+    ...(containerId === undefined ? {} : { containerId }),
+  };
+}
+
+/** Two events of one moment differ in at least one of these. */
+function identityOf(type: string, action: string, id: string, attributes: Readonly<Record<string, string>>): string {
+  return createHash("sha256")
+    .update(JSON.stringify([type, action, id, Object.entries(attributes).sort()]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function cursorText({ timeNano, identity }: Cursor): string {
+  return `${timeNano}-${identity}`;
+}
+
+function parseCursor(text: string): Cursor {
+  const [, time, identity] = /^(\d{1,20})-([0-9a-f]{16})$/.exec(text) ?? [];
+  if (time === undefined || identity === undefined)
+    throw new BerthError("invalid_spec", `${JSON.stringify(text.slice(0, 80))} is not a cursor of this backend's events`);
+  return { timeNano: Number(time), identity };
+}
+
+function unixTime(ns: number): string {
+  const seconds = Math.floor(ns / 1e9);
+  return `${seconds}.${String(Math.max(0, Math.floor(ns - seconds * 1e9))).padStart(9, "0")}`;
+}

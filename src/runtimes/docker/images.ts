@@ -1,0 +1,169 @@
+/** Methods 25 to 32: the engine's image store. */
+import { encodeFilters } from "../../docker-api/filters.ts";
+import { EngineError } from "../../docker-api/engine-error.ts";
+import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSearchItem, ImagesPruned, ImageSummary } from "../../docker-api/images.ts";
+import { pathPart } from "../../docker-api/query.ts";
+import { BerthError, isBerthError } from "../../errors.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, ImageSearchResult, PruneResult } from "../../runtime/types.ts";
+import { parseReference } from "../../spec/reference.ts";
+import type { DockerContext } from "./context.ts";
+import { canonicalTag, engineImageName, imageFailure } from "./image-names.ts";
+import { pruneFilters } from "./prune-filters.ts";
+import { entries, instantOfSeconds, items, number, stringRecord, text, texts } from "./read.ts";
+
+/** Asks about one image; a refusal names it as the caller did. */
+export async function aboutImage<T>(image: string, call: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await call(`/images/${pathPart(engineImageName(image))}`);
+  } catch (thrown) {
+    throw imageFailure(image, thrown);
+  }
+}
+
+export async function listImages(ctx: DockerContext, signal: AbortSignal | undefined): Promise<readonly ImageInfo[]> {
+  const found = await ctx.client.list<ImageSummary>("GET", "/images/json", { signal });
+  const all = found.flatMap((image): ImageInfo[] => {
+    const id = text(image.Id) ?? "";
+    const tags = texts(image.RepoTags).filter((tag) => tag !== "<none>:<none>");
+    const digests = texts(image.RepoDigests).filter((digest) => !digest.startsWith("<none>"));
+    const common = { sizeBytes: number(image.Size), id, created: instantOfSeconds(image.Created) };
+    const digestOf = (tag: string | undefined): string | undefined => {
+      const repository = tag?.slice(0, tag.lastIndexOf(":"));
+      return (digests.find((one) => one.startsWith(`${repository}@`)) ?? digests[0])?.split("@")[1];
+    };
+    if (tags.length === 0) return [{ reference: id, digest: digestOf(undefined), ...common }];
+    return tags.map((tag) => ({ reference: canonicalTag(tag), digest: digestOf(tag), ...common }));
+  });
+  return all.sort((a, b) => (a.reference < b.reference ? -1 : a.reference > b.reference ? 1 : 0));
+}
+
+export async function inspectImage(ctx: DockerContext, image: string, signal: AbortSignal | undefined): Promise<ImageInspectInfo> {
+  const found = await aboutImage(image, (path) => ctx.client.object<ImageInspect>("GET", `${path}/json`, { signal }));
+  const config = found.Config;
+  const test = texts(config?.Healthcheck?.Test);
+  return {
+    id: text(found.Id),
+    repoTags: texts(found.RepoTags).map(canonicalTag),
+    repoDigests: texts(found.RepoDigests).map(canonicalTag),
+    parent: text(found.Parent),
+    comment: text(found.Comment),
+    created: text(found.Created),
+    container: text(found.Container),
+    dockerVersion: text(found.DockerVersion),
+    author: text(found.Author),
+    architecture: text(found.Architecture),
+    variant: text(found.Variant),
+    os: text(found.Os),
+    size: number(found.Size),
+    layers: texts(found.RootFS?.Layers),
+    env: texts(config?.Env),
+    cmd: texts(config?.Cmd),
+    entrypoint: texts(config?.Entrypoint),
+    workingDir: text(config?.WorkingDir),
+    user: text(config?.User),
+    labels: stringRecord(config?.Labels),
+    exposedPorts: entries(config?.ExposedPorts).map(([port]) => port),
+    volumes: entries(config?.Volumes).map(([path]) => path),
+    stopSignal: text(config?.StopSignal),
+    healthcheck: test.length === 0 ? undefined : { test },
+    onBuild: texts(config?.OnBuild),
+  };
+}
+
+export async function imageHistory(ctx: DockerContext, image: string, signal: AbortSignal | undefined): Promise<readonly ImageHistoryEntry[]> {
+  const found = await aboutImage(image, (path) => ctx.client.list<ImageHistoryItem>("GET", `${path}/history`, { signal }));
+  return found.map((row, index) => ({
+    id: index === 0 ? (text(row.Id) ?? "<missing>") : "<missing>",
+    created: Math.max(0, number(row.Created) ?? 0),
+    createdBy: row.CreatedBy ?? "",
+    tags: index === 0 ? texts(row.Tags).map(canonicalTag) : [],
+    size: number(row.Size) ?? 0,
+    comment: row.Comment ?? "",
+  }));
+}
+
+export async function tagImage(ctx: DockerContext, source: string, target: string): Promise<void> {
+  const reference = parseReference(target);
+  const hasTag = target.lastIndexOf(":") > target.lastIndexOf("/");
+  if (reference.digest !== undefined || !hasTag) throw new BerthError("invalid_spec", `${JSON.stringify(target)} needs a tag, and no digest: repository:tag`);
+  await aboutImage(source, (path) =>
+    ctx.client.done("POST", `${path}/tag`, { query: { repo: `${reference.registry}/${reference.path}`, tag: reference.tag } }),
+  );
+}
+
+/**
+ * Docker untags an image that a stopped container still uses; ours refuses as long as any container does (method 26).
+ * By force the name goes, and the content stays for its containers.
+ */
+export async function removeImage(ctx: DockerContext, image: string, force: boolean): Promise<void> {
+  await aboutImage(image, async (path) => {
+    try {
+      await ctx.client.list<ImageDeleteItem>("DELETE", path, { query: { force } });
+    } catch (thrown) {
+      if (!force || !isBerthError(thrown, "conflict")) throw thrown;
+      await untag(ctx, path, image, thrown);
+    }
+  });
+}
+
+/** By id, a running container keeps Docker from removing what it uses, even by force: then every name of it goes. */
+async function untag(ctx: DockerContext, path: string, image: string, refusal: unknown): Promise<void> {
+  const { RepoTags: tags } = await ctx.client.object<ImageInspect>("GET", `${path}/json`);
+  const names = texts(tags);
+  if (names.length === 0) throw refusal;
+  for (const name of names) {
+    if (names.length > 1 || name !== image) await ctx.client.list<ImageDeleteItem>("DELETE", `/images/${pathPart(name)}`, { query: { force: true } });
+    else throw refusal;
+  }
+}
+
+export async function pruneImages(ctx: DockerContext, o: NonNullable<Parameters<Runtime["pruneImages"]>[0]>): Promise<PruneResult> {
+  const { label, notLabel } = pruneFilters(o.labels ?? []);
+  const until = o.until === undefined ? [] : [String(o.until.getTime() / 1000)];
+  const filters = encodeFilters({ dangling: [o.all === true ? "false" : "true"], label, "label!": notLabel, until });
+  const pruned = await ctx.client.object<ImagesPruned>("POST", "/images/prune", { query: { filters }, timeoutMs: 0 });
+  const deleted = items(pruned.ImagesDeleted).flatMap((item) => {
+    const [untagged, digest] = [text(item.Untagged), text(item.Deleted)];
+    return [...(untagged === undefined ? [] : [canonicalTag(untagged)]), ...(digest === undefined ? [] : [digest])];
+  });
+  return { deleted, spaceReclaimed: number(pruned.SpaceReclaimed) ?? 0 };
+}
+
+export async function searchImages(
+  ctx: DockerContext,
+  term: string,
+  limit: number,
+  o: NonNullable<Parameters<Runtime["searchImages"]>[2]>,
+): Promise<readonly ImageSearchResult[]> {
+  if (term.trim() === "") throw new BerthError("invalid_spec", "the search term is empty");
+  if (!Number.isInteger(limit) || limit < 0)
+    throw new BerthError("invalid_spec", `the limit of a search is ${limit}; expected a whole number, 0 for the registry's choice`);
+  const filters = encodeFilters({
+    "is-official": o.isOfficial === undefined ? [] : [String(o.isOfficial)],
+    stars: o.minStars === undefined ? [] : [String(o.minStars)],
+  });
+  try {
+    const found = await ctx.client.list<ImageSearchItem>("GET", "/images/search", {
+      query: { term, limit: limit === 0 ? undefined : limit, filters },
+      signal: o.signal,
+    });
+    return found.map((row) => ({
+      name: row.name ?? "",
+      description: row.description ?? "",
+      starCount: number(row.star_count) ?? 0,
+      official: row.is_official === true,
+      automated: row.is_automated === true,
+    }));
+  } catch (thrown) {
+    throw searchFailure(term, thrown);
+  }
+}
+
+function searchFailure(term: string, thrown: unknown): unknown {
+  if (!(thrown instanceof EngineError)) return thrown;
+  if (/status code 404|not found|no search/i.test(thrown.engineMessage)) {
+    return new BerthError("unsupported", `searchImages: the registry of ${JSON.stringify(term)} has no search: ${thrown.engineMessage}`, { cause: thrown });
+  }
+  return new BerthError("network", `the registry cannot be searched: ${thrown.engineMessage}`, { cause: thrown });
+}

@@ -1,0 +1,69 @@
+/** A log as the engine sends it with timestamps: entries, each with the time it was written. */
+import { wholeFrames } from "../../docker-api/multiplexed-stream.ts";
+import { BerthError } from "../../errors.ts";
+
+export interface EngineLogEntry {
+  readonly stream: "stdout" | "stderr";
+  /** A line with its newline, or a piece of one. */
+  readonly bytes: Uint8Array;
+  /** As the engine wrote it, with nanoseconds: `2026-01-02T03:04:05.000000006Z`. */
+  readonly time: string;
+}
+
+const newline = 0x0a;
+const space = 0x20;
+/** Longer than any RFC 3339 time with nanoseconds and zone. */
+const maxTimeBytes = 40;
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+/** What engines cut long lines at. */
+const pieceBytes = 16 * 1024;
+
+/** Frames of a container without a terminal: one entry each. */
+export async function* framedEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<EngineLogEntry> {
+  for await (const { channel, bytes } of wholeFrames(body)) {
+    if (channel === "system") throw new BerthError("internal", `the engine's log broke off: ${Buffer.from(bytes).toString().trim()}`);
+    if (channel !== "stdin") yield { stream: channel, ...splitTime(bytes) };
+  }
+}
+
+/** A terminal's log has no frames: entries end with their newline, or at the length at which engines cut. */
+export async function* terminalEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<EngineLogEntry> {
+  let rest: Uint8Array = new Uint8Array();
+  for await (const chunk of body) {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (let entry = firstEntry(rest); entry !== undefined; entry = firstEntry(rest)) {
+      yield { stream: "stdout", ...splitTime(rest.subarray(0, entry)) };
+      rest = rest.subarray(entry);
+    }
+  }
+  if (rest.length > 0) yield { stream: "stdout", ...splitTime(rest) };
+}
+
+/** Length of the first complete entry. A piece without newline is complete when the time of the next one follows it. */
+function firstEntry(bytes: Uint8Array): number | undefined {
+  const end = bytes.indexOf(newline);
+  const head = bytes.indexOf(space) + 1;
+  const cut = head + pieceBytes;
+  if (head > 0 && (end < 0 || end >= cut) && bytes.length >= cut + maxTimeBytes && timeAt(bytes, cut) !== undefined) return cut;
+  return end < 0 ? undefined : end + 1;
+}
+
+function splitTime(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly time: string } {
+  const time = timeAt(bytes, 0);
+  if (time === undefined) throw new BerthError("internal", "the engine's log has an entry without its time");
+  return { bytes: bytes.subarray(time.length + 1), time };
+}
+
+function timeAt(bytes: Uint8Array, at: number): string | undefined {
+  const end = bytes.indexOf(space, at);
+  if (end < 0 || end - at > maxTimeBytes) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString("latin1");
+  return timePattern.test(text) ? text : undefined;
+}
+
+/** What the engine takes as `since`: seconds and nanoseconds, exactly. */
+export function engineTime(time: string): string {
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? "";
+  const seconds = Math.floor(Date.parse(time) / 1000);
+  return `${seconds}.${fraction.padEnd(9, "0").slice(0, 9)}`;
+}
