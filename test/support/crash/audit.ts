@@ -1,0 +1,113 @@
+/** Everything of one engine on the host, against what its records say should be there. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Runtime } from "../../../src/index.ts";
+import { containerIdToString } from "../../../src/spec/container-id.ts";
+
+/** Needs a mount, network and process namespace of its own. Throws with everything that does not fit, also after a while. */
+export async function audit(runtime: Runtime, root: string): Promise<void> {
+  const end = performance.now() + 15_000;
+  for (;;) {
+    const found = await differences(runtime, root);
+    if (found.length === 0) return;
+    // The kernel takes a veth pair away some milliseconds after its namespace, conmon ends a little after its container.
+    if (performance.now() > end) throw new Error(found.join("\n"));
+    await sleep(20);
+  }
+}
+
+async function differences(runtime: Runtime, root: string): Promise<string[]> {
+  const containers = await runtime.listContainers();
+  const running = containers.filter(({ state }) => state?.state === "running");
+  const all = containers.map(({ runtimeId }) => runtimeId);
+  const live = running.map(({ runtimeId }) => runtimeId);
+  const keys = running.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerIdToString(containerId)]));
+  const every = containers.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerIdToString(containerId)]));
+  const volumes = (await runtime.extras?.volumes?.list()) ?? [];
+  return [
+    ...differs("mounts", count(mountsBelow(root)), count(live)),
+    ...differs("container directories", list(root, "containers"), all),
+    ...differs("bundles", count(list(root, "run/bundles")), count(live)),
+    ...differs("cgroups", cgroupLeaves(all), live),
+    ...differs("OCI containers", list(root, "run/oci"), live),
+    ...differs("veth pairs", count(vethPairs()), count(live)),
+    ...differs("monitors", count(monitorsOf(root)), count(live)),
+    ...differs("leases", column(root, "select key as text from leases"), keys),
+    ...differs("published ports", column(root, "select key as text from port_bindings"), keys),
+    ...differs(
+      "half unpacked layers",
+      list(root, "snapshots").filter((entry) => entry.includes("tmp")),
+      [],
+    ),
+    ...differs(
+      "volume directories",
+      list(root, "volumes"),
+      volumes.map(({ name }) => name),
+    ),
+    ...differs("unfinished volumes", column(root, "select name as text from volumes where state <> 'ready'"), []),
+    ...differs(
+      "users of volumes that are gone",
+      column(root, "select user as text from volume_users").filter((user) => !every.includes(user)),
+      [],
+    ),
+  ];
+}
+
+function differs(what: string, found: readonly string[], expected: readonly string[]): string[] {
+  const [a, b] = [[...found].sort().join(" "), [...expected].sort().join(" ")];
+  return a === b ? [] : [`${what}: found ${a || "none"}, expected ${b || "none"}`];
+}
+
+const count = (things: readonly string[]): string[] => [String(things.length)];
+
+function list(root: string, path: string): string[] {
+  return existsSync(join(root, path)) ? readdirSync(join(root, path)) : [];
+}
+
+function mountsBelow(root: string): string[] {
+  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  return lines.filter((line) => line.includes(` ${root}/`));
+}
+
+function column(root: string, query: string): string[] {
+  const db = new DatabaseSync(join(root, "state", "berth.db"), { readOnly: true, timeout: 10_000 });
+  try {
+    return db
+      .prepare(query)
+      .all()
+      .map((row) => String(row.text));
+  } finally {
+    db.close();
+  }
+}
+
+/** The host's ends. Not from /sys, which shows the network namespace it was mounted in. */
+function vethPairs(): string[] {
+  return readFileSync("/proc/self/net/dev", "utf8").match(/\bve[0-9a-f]{10}(?=:)/g) ?? [];
+}
+
+/** Monitors whose command line names the state directory. */
+function monitorsOf(root: string): string[] {
+  const lines = readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(commandLine);
+  return lines.filter((line) => line.includes("conmon") && line.includes(`${root}/`));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+/** The hierarchy is shared with every other engine of the host: only leaves of this run's containers count. */
+function cgroupLeaves(known: readonly string[]): string[] {
+  const run = process.env["BERTH_CRASH_RUN"] ?? "";
+  const parents = ["/sys/fs/cgroup/berth", "/sys/fs/cgroup/memory/berth", "/sys/fs/cgroup/pids/berth"].filter((path) => existsSync(path));
+  const leaves = parents.flatMap((path) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()));
+  return [...new Set(leaves.map(({ name }) => name))].filter((name) => known.includes(name) || name.includes(run));
+}

@@ -1,0 +1,155 @@
+/**
+ * What the crash test kills in the middle. To add an operation, add a row: `prepare` and `run` happen in the process that is
+ * killed, `after` in the next engine on the same state, which must find everything done or nothing.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerId, Runtime, ServiceSpec } from "../../../src/index.ts";
+import type { VolumesFacet } from "../../../src/runtime/extras.ts";
+import { containerIdToString } from "../../../src/spec/container-id.ts";
+
+export interface CrashWorld {
+  readonly runtime: Runtime;
+  /** In a registry that answers; in the store, too, unless the operation has a store of its own for each point. */
+  readonly image: string;
+  /** Of this point alone, with the container id made from it. */
+  readonly name: string;
+  readonly id: ContainerId;
+  /** An empty directory for both processes. */
+  readonly dir: string;
+}
+
+export interface Operation {
+  readonly name: string;
+  /** How many moments it is killed at, spread over the time it takes. */
+  readonly points: number;
+  /** Every point begins with an empty state directory. */
+  readonly ownState?: boolean;
+  prepare?(w: CrashWorld): Promise<void>;
+  run(w: CrashWorld): Promise<void>;
+  /** Finishes or repeats the operation, then takes away what there is of it. */
+  after(w: CrashWorld): Promise<void>;
+}
+
+const port = [{ containerPort: 80, hostIp: "127.0.0.1" }];
+
+function spec(w: CrashWorld, more: Partial<ServiceSpec> = {}): ServiceSpec {
+  return { image: w.image, command: { entrypoint: ["sleep", "1000"] }, portMappings: port, ...more };
+}
+
+const withVolumes = (w: CrashWorld): ServiceSpec =>
+  spec(w, {
+    storage: [
+      { type: "anonymous", target: "/etc" },
+      { type: "named", name: w.name, target: "/bin" },
+    ],
+  });
+
+async function isThere({ runtime, id }: CrashWorld): Promise<boolean> {
+  const key = containerIdToString(id);
+  return (await runtime.listContainers()).some(({ containerId }) => containerId !== undefined && containerIdToString(containerId) === key);
+}
+
+/** Whatever became of the container, it can be started, used and removed, or made anew. */
+async function useContainer(w: CrashWorld, wanted: ServiceSpec = spec(w)): Promise<void> {
+  if (!(await isThere(w))) await w.runtime.createContainer(w.id, wanted);
+  await w.runtime.startContainer(w.id);
+  assert.equal((await w.runtime.exec(w.id, ["true"])).exitCode, 0);
+  await w.runtime.removeContainer(w.id);
+}
+
+function volumes({ runtime }: CrashWorld): VolumesFacet {
+  assert.ok(runtime.extras?.volumes !== undefined);
+  return runtime.extras.volumes;
+}
+
+export const operations: readonly Operation[] = [
+  {
+    name: "pull",
+    points: 14,
+    ownState: true,
+    run: (w) => w.runtime.pullImageWithPolicy(w.image, "always"),
+    after: async (w) => {
+      await w.runtime.pullImage(w.image);
+      assert.equal((await w.runtime.listImages()).length, 1);
+    },
+  },
+  {
+    name: "create",
+    points: 16,
+    run: (w) => w.runtime.createContainer(w.id, withVolumes(w)),
+    after: async (w) => {
+      await useContainer(w, withVolumes(w));
+      const left = await volumes(w).list();
+      assert.deepEqual(
+        left.filter(({ anonymous }) => anonymous),
+        [],
+        "no anonymous volume outlives its container",
+      );
+      await volumes(w).remove(w.name);
+    },
+  },
+  {
+    name: "start",
+    points: 18,
+    prepare: (w) => w.runtime.createContainer(w.id, spec(w)),
+    run: (w) => w.runtime.startContainer(w.id),
+    after: (w) => useContainer(w),
+  },
+  {
+    name: "stop",
+    points: 10,
+    prepare: async (w) => {
+      await w.runtime.createContainer(w.id, spec(w));
+      await w.runtime.startContainer(w.id);
+    },
+    run: (w) => w.runtime.stopContainer(w.id, 0),
+    after: async (w) => {
+      await w.runtime.stopContainer(w.id, 0);
+      assert.equal(await w.runtime.waitContainer(w.id), 137);
+      await useContainer(w);
+    },
+  },
+  {
+    name: "remove",
+    points: 16,
+    prepare: async (w) => {
+      await w.runtime.createContainer(w.id, spec(w, { storage: [{ type: "anonymous", target: "/etc" }] }));
+      await w.runtime.startContainer(w.id);
+    },
+    run: (w) => w.runtime.removeContainer(w.id),
+    after: async (w) => {
+      await useContainer(w);
+      assert.deepEqual(await volumes(w).list(), []);
+    },
+  },
+  {
+    name: "volume create",
+    points: 12,
+    run: async (w) => void (await volumes(w).create({ name: w.name, labels: { kept: "whole" } })),
+    after: async (w) => {
+      const { labels } = await volumes(w).create({ name: w.name, labels: { kept: "whole" } });
+      assert.deepEqual(labels, { kept: "whole" });
+      await volumes(w).remove(w.name);
+    },
+  },
+  {
+    name: "volume remove",
+    points: 14,
+    prepare: async (w) => {
+      const { mountpoint } = await volumes(w).create({ name: w.name });
+      for (let directory = 0; directory < 20; directory++) {
+        mkdirSync(join(mountpoint, `${directory}`));
+        for (let file = 0; file < 50; file++) writeFileSync(join(mountpoint, `${directory}/${file}`), "x");
+      }
+    },
+    run: (w) => volumes(w).remove(w.name),
+    after: async (w) => {
+      // Either it is whole or it is gone; half a volume is never seen.
+      const found = (await volumes(w).list()).find(({ name }) => name === w.name);
+      if (found !== undefined) await volumes(w).remove(w.name);
+      assert.deepEqual(await volumes(w).list(), []);
+    },
+  },
+];
