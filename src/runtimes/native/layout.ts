@@ -40,12 +40,17 @@ export function makeLayout(paths: Layout): void {
   }
 }
 
+/** No id of a container ends like this. */
+export const removedSuffix = ".removed";
+
 /** Everything of one container. The bundle's name is short because a unix socket's path must be. */
 export interface ContainerPaths {
   readonly key: string;
   /** OCI id, and what the names of its cgroups start with. */
   readonly ociId: string;
   readonly directory: string;
+  /** What becomes of the directory while the container is being removed. */
+  readonly removed: string;
   readonly upper: string;
   readonly work: string;
   readonly merged: string;
@@ -76,6 +81,7 @@ export function containerPaths(paths: Layout, id: ContainerId, hexId: string): C
     key: containerIdToString(id),
     ociId,
     directory,
+    removed: `${directory}${removedSuffix}`,
     upper: join(directory, "upper"),
     work: join(directory, "work"),
     merged: join(directory, "merged"),

@@ -9,7 +9,7 @@ import { nativePrefix, parseContainerId } from "../../spec/container-id.ts";
 import { recoverMemory } from "../../volumes/memory-mounts.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
-import type { ContainerPaths } from "./layout.ts";
+import { type ContainerPaths, removedSuffix } from "./layout.ts";
 import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
 import { leaveRunning } from "./networks.ts";
@@ -91,12 +91,15 @@ function hasLeftovers(paths: ContainerPaths): boolean {
 /** Directories without a record: a create that was never acknowledged, or a removal that was cut off. */
 async function removeStrayDirectories(ctx: NativeContext, records: readonly ContainerRecord[]): Promise<void> {
   const known = new Set(records.map((record) => pathsOf(ctx, record.facts.id).ociId));
-  for (const ociId of readdirSync(ctx.layout.containers)) {
+  for (const entry of readdirSync(ctx.layout.containers)) {
+    const ociId = entry.endsWith(removedSuffix) ? entry.slice(0, -removedSuffix.length) : entry;
     const id = parseContainerId(ociId.slice(nativePrefix.length));
-    if (known.has(ociId) || id === undefined) continue;
+    if (known.has(entry) || id === undefined) continue;
     const paths = pathsOf(ctx, id);
     using lock = FileLock.tryAcquire(paths.lock);
-    if (lock === undefined || ctx.store.get(paths.key) !== undefined) continue;
+    if (lock === undefined) continue;
+    rmSync(paths.removed, { recursive: true, force: true });
+    if (ctx.store.get(paths.key) !== undefined) continue;
     await tearDown(ctx, paths);
     rmSync(paths.directory, { recursive: true, force: true });
     lock.releaseAndDelete();

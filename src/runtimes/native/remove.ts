@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { BerthError, messageOf } from "../../errors.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
@@ -33,8 +33,11 @@ export async function removeContainer(
       await killForRemoval(ctx, record);
       await tearDownRun(ctx, record);
       try {
+        // In one step: a removal that is cut off behind it is finished by whoever opens the state next.
+        await rm(paths.removed, { recursive: true, force: true });
+        if (existsSync(paths.directory)) renameSync(paths.directory, paths.removed);
         await ctx.volumes.release(key, { keepAnonymous: keepAnonymousVolumes });
-        await rm(paths.directory, { recursive: true, force: true });
+        await rm(paths.removed, { recursive: true, force: true });
         rmSync(paths.exitFile, { force: true });
       } catch (cause) {
         throw new BerthError("internal", `cannot remove container ${record.name}: ${messageOf(cause)}; remove it again once that is mended`, { cause });

@@ -121,9 +121,10 @@ export async function takeVolumes(
 
 /** At start: what is to be mounted for a volume of the spec. */
 export async function mountVolumes(ctx: NativeContext, record: ContainerRecord): Promise<void> {
-  for (const { name } of namedStorage(record.facts.spec.storage)) {
+  const { spec, anonymousVolumes } = record.facts;
+  for (const { name } of namedStorage(spec.storage)) {
     // The record of a container keeps its volumes; this is for state of before there were records.
-    if (ctx.volumes.get(name) === undefined) await ctx.volumes.take(name, record.key, {});
+    if (ctx.volumes.get(name) === undefined) await ctx.volumes.take(name, record.key, { isAnonymous: anonymousVolumes.includes(name) });
     ctx.volumes.ensureDirectory(name);
     await mountMemory(ctx.volumes, name, record.key);
   }

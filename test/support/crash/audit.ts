@@ -104,10 +104,12 @@ function commandLine(pid: string): string {
   }
 }
 
-/** The hierarchy is shared with every other engine of the host: only leaves of this run's containers count. */
+/** The hierarchy is shared with every other engine of the host: only leaves of this run's containers count. A leaf's name ends in its run. */
 function cgroupLeaves(known: readonly string[]): string[] {
   const run = process.env["BERTH_CRASH_RUN"] ?? "";
   const parents = ["/sys/fs/cgroup/berth", "/sys/fs/cgroup/memory/berth", "/sys/fs/cgroup/pids/berth"].filter((path) => existsSync(path));
   const leaves = parents.flatMap((path) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()));
-  return [...new Set(leaves.map(({ name }) => name))].filter((name) => known.includes(name) || name.includes(run));
+  return [...new Set(leaves.map(({ name }) => name))]
+    .map((leaf) => leaf.slice(0, leaf.lastIndexOf(".")))
+    .filter((name) => known.includes(name) || name.includes(run));
 }

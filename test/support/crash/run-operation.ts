@@ -32,15 +32,19 @@ async function killEverywhere(one: Operation, image: string): Promise<string> {
     await runtime.pullImage(image);
   }
   // Undisturbed first, to know how long it takes here and now.
-  const whole = await point(one, image, shared, "measure", Number.POSITIVE_INFINITY);
+  const undisturbed = [];
+  for (const label of ["first", "second"]) undisturbed.push(await point(one, image, shared, label, Number.POSITIVE_INFINITY));
+  let tookMs = Math.min(...undisturbed.map((run) => run.tookMs));
   let interrupted = 0;
   for (let index = 0; index < one.points; index++) {
-    const delayMs = (whole.tookMs * (index + 0.5)) / one.points;
-    const { hadEnded } = await point(one, image, shared, String(index), delayMs);
-    if (!hadEnded) interrupted++;
+    const delayMs = (tookMs * (index + 0.5)) / one.points;
+    const killed = await point(one, image, shared, String(index), delayMs);
+    // A machine that has become faster meanwhile.
+    if (killed.hadEnded) tookMs = Math.min(tookMs, killed.tookMs);
+    else interrupted++;
   }
-  if (interrupted === 0) throw new Error(`no kill fell into ${one.name}, which took ${whole.tookMs} ms`);
-  return `${one.points} kills, ${interrupted} in the middle of ${whole.tookMs.toFixed(0)} ms`;
+  if (interrupted === 0) throw new Error(`no kill fell into ${one.name}, which took ${tookMs} ms`);
+  return `${one.points} kills, ${interrupted} in the middle of ${tookMs.toFixed(0)} ms`;
 }
 
 interface Killed {
