@@ -17,8 +17,6 @@ export interface ByteSink {
 export interface TreeTarOptions {
   /** Told what cannot be in a tar and was left out. */
   readonly onSkip?: ((name: string, why: string) => void) | undefined;
-  /** Whether a directory's contents are left out; the directory itself stays. */
-  readonly isOpaque?: ((status: FileStatus) => boolean) | undefined;
 }
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY;
@@ -67,10 +65,13 @@ export class TreeTar {
 
   /** An open directory and all below it. */
   directory(fd: number, memberName: string): void {
-    const status = statAt(fd, "");
-    this.#member(status, { type: "directory", name: memberName, xattrs: readXattrs(fd, isContentXattr) });
-    if (this.#o.isOpaque?.(status) === true) return;
+    this.directoryAlone(fd, memberName);
     this.contents(fd, memberName.endsWith("/") ? memberName : `${memberName}/`);
+  }
+
+  /** An open directory without its contents. */
+  directoryAlone(fd: number, memberName: string): void {
+    this.#member(statAt(fd, ""), { type: "directory", name: memberName, xattrs: readXattrs(fd, isContentXattr) });
   }
 
   /** All that is in an open directory; names begin with `prefix`. */
