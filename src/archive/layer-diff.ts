@@ -34,7 +34,10 @@ export function writeLayer(bytes: ByteSink, { upper, lower, mountPoints }: DiffP
   const hiding: string[] = [];
   const isHidden = (path: string): boolean => hiding.some((directory) => path.startsWith(`${directory}/`));
   const sink: DiffSink = {
-    entry: (entry) => addEntry(tar, entry),
+    entry: (entry) => {
+      if (isRepresentable(entry.path)) addEntry(tar, entry);
+      else onSkip(entry.path, "has a name that means something else in a layer");
+    },
     deleted: (path) => {
       // One marker of the directory already says that all of it is gone.
       if (!isHidden(path)) bytes.write(whiteout(path));
@@ -51,6 +54,11 @@ export function writeLayer(bytes: ByteSink, { upper, lower, mountPoints }: DiffP
 function addEntry(tar: TreeTar, { path, dirFd, name, fd }: DiffEntry): void {
   if (fd !== undefined) tar.directoryAlone(fd, path);
   else tar.add(dirFd, name, path, DT.unknown);
+}
+
+/** Layers speak of deletions in names that begin with `.wh.`, so nothing else can be called so. */
+function isRepresentable(path: string): boolean {
+  return !/(^|\/)\.wh\./.test(path);
 }
 
 function whiteout(path: string): Buffer {

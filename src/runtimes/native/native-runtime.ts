@@ -14,8 +14,9 @@ import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { findContainer, mainAddress } from "./container-network.ts";
 import { createContainer } from "./create.ts";
+import { commitContainer } from "./files/commit-call.ts";
 import { archivePut } from "./files/put-call.ts";
-import { archiveGet, archiveHead, exportContainerFs } from "./files/read-calls.ts";
+import { archiveGet, archiveHead, changesContainer, exportContainerFs } from "./files/read-calls.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
@@ -40,7 +41,7 @@ import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
-const notYet: readonly RuntimeMethod[] = ["searchImages", "saveImages", "loadImages", "commitContainer", "updateContainerResources", "changesContainer"];
+const notYet: readonly RuntimeMethod[] = ["searchImages", "updateContainerResources"];
 
 export const nativeCapabilities = capabilitiesExcept({
   ...Object.fromEntries(notYet.map((method) => [method, later])),
@@ -261,6 +262,14 @@ export class NativeRuntime extends BaseRuntime {
   override async importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: ImportOptions): Promise<string> {
     o?.signal?.throwIfAborted();
     return abandonable(importImage(this.#ctx, tar, repo, tag, o ?? {}), o?.signal);
+  }
+
+  override async commitContainer(id: ContainerId, opts: t.CommitOptions, o?: t.CallOptions): Promise<t.CommitOutcome> {
+    return abandonable(commitContainer(this.#ctx, id, opts, o ?? {}), o?.signal);
+  }
+
+  override async changesContainer(id: ContainerId, o?: t.CallOptions): Promise<readonly t.FilesystemChangeEntry[]> {
+    return changesContainer(this.#ctx, id, o ?? {});
   }
 
   override async exportContainerFs(id: ContainerId, o?: t.CallOptions): Promise<t.ByteStream> {

@@ -10,6 +10,7 @@ import { recoverMemory } from "../../volumes/memory-mounts.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { type ContainerPaths, removedSuffix } from "./layout.ts";
+import { isPausedForCommit, resumeAfterCrash } from "./files/commit-call.ts";
 import { isRunning, mainProcess, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { removeContainer } from "./remove.ts";
 import { leaveRunning } from "./networks.ts";
@@ -38,6 +39,10 @@ async function recoverContainer(ctx: NativeContext, before: ContainerRecord): Pr
   }
   if (isRunning(record)) {
     watchProcess(ctx, record.key, mainProcess(record.run));
+    if (isPausedForCommit(ctx, record)) {
+      using lock = await acquireSoon(paths.lock);
+      if (lock !== undefined) resumeAfterCrash(ctx, record);
+    }
     if (record.facts.spec.deleteOnExit && !ctx.isExitHandler) superviseRemoval(ctx, record.key, paths);
     return;
   }

@@ -3,6 +3,7 @@ import { abandonCases } from "./abandon.ts";
 import { archiveGetCases } from "./archive-get.ts";
 import { archivePutCases } from "./archive-put.ts";
 import { attachCases } from "./attach.ts";
+import { changesCases, commitCases } from "./changes.ts";
 import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
@@ -50,5 +51,7 @@ export const allCases: readonly ContractCase[] = [
   ...resourceFieldCases,
   ...archiveGetCases,
   ...archivePutCases,
+  ...changesCases,
+  ...commitCases,
   ...abandonCases,
 ];

@@ -1,8 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { BerthError } from "../../../errors.ts";
 import type { ByteRing } from "../../../internal/byte-ring.ts";
-import type { PathStat } from "../../../runtime/types.ts";
-import type { FilesAnswer, FilesJob } from "./jobs.ts";
+import type { Beginning, FilesAnswer, FilesJob } from "./jobs.ts";
 
 /** The file beside this one, under the ending this one has: sources run directly, and built. */
 const workerFile = new URL(`./files-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
@@ -13,7 +12,7 @@ const maxIdle = 2;
 /** A job under way. Every promise settles; none needs to be awaited. */
 export interface RunningJob {
   /** The beginning went well; a failure before it rejects this one and `done`. */
-  readonly ready: Promise<PathStat>;
+  readonly ready: Promise<Beginning>;
   readonly done: Promise<void>;
   /** Never rejects: the worker is out of the container and its mounts are gone. */
   readonly left: Promise<void>;
@@ -21,7 +20,7 @@ export interface RunningJob {
 
 interface Waiting {
   readonly ring: ByteRing | undefined;
-  readonly ready: PromiseWithResolvers<PathStat>;
+  readonly ready: PromiseWithResolvers<Beginning>;
   readonly done: PromiseWithResolvers<void>;
   readonly left: PromiseWithResolvers<void>;
   readonly onWarning: (text: string) => void;
@@ -77,7 +76,7 @@ export class FilesPool {
     if (waiting === undefined) return;
     switch (answer.kind) {
       case "ready":
-        return waiting.ready.resolve(answer.stat);
+        return waiting.ready.resolve(answer.beginning);
       case "warning":
         return waiting.onWarning(answer.text);
       case "done":

@@ -4,14 +4,15 @@
  */
 import { closeSync, constants } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { listChanges, writeLayer } from "../../../archive/layer-diff.ts";
 import { TreeTar } from "../../../archive/tree-walk.ts";
 import { isBerthError, messageOf } from "../../../errors.ts";
 import { S_IF, S_IFMT, statAt } from "../../../internal/at.ts";
 import { ByteRing } from "../../../internal/byte-ring.ts";
-import type { FilesAnswer, FilesJob, FilesTask } from "./jobs.ts";
+import type { DiffTask, DiffView, FilesAnswer, FilesJob, FilesTask } from "./jobs.ts";
 import { extract } from "./extract.ts";
 import { entryName, openTarget, pathStat } from "./path-target.ts";
-import { ViewThread } from "./root-view.ts";
+import { openLayers, ViewThread } from "./root-view.ts";
 
 const thread = new ViewThread();
 
@@ -41,29 +42,58 @@ function failure(error: unknown): FilesAnswer {
   return { kind: "failed", code: error.code, message: error.message, fields };
 }
 
-function perform({ view, task }: FilesJob): void {
-  const rootFd = thread.enter(view);
+function perform(job: FilesJob): void {
+  if ("diff" in job) return compare(job.diff, job.task);
+  const rootFd = thread.enter(job.view);
   try {
-    run(rootFd, task);
+    run(rootFd, job.task);
   } finally {
     closeSync(rootFd);
+  }
+}
+
+function compare(view: DiffView, task: DiffTask): void {
+  const places = { ...openLayers(view), mountPoints: view.mountPoints };
+  try {
+    if (task.kind === "changes") return answer({ kind: "ready", beginning: { changes: listChanges(places) } });
+    answer({ kind: "ready", beginning: {} });
+    const ring = new ByteRing(task.ring);
+    unbroken(ring, () => writeLayer(ring, places, warnSkipped));
+  } finally {
+    closeSync(places.upper);
+    closeSync(places.lower);
+  }
+}
+
+function warnSkipped(name: string, why: string): void {
+  answer({ kind: "warning", text: `${Buffer.from(name, "latin1").toString()} ${why} and was left out` });
+}
+
+/** The ring ends when all of it is written, and breaks when it is not. */
+function unbroken(ring: ByteRing, write: () => void): void {
+  try {
+    write();
+    ring.end();
+  } catch (error) {
+    ring.break();
+    throw error;
   }
 }
 
 function run(rootFd: number, task: FilesTask): void {
   switch (task.kind) {
     case "head":
-      return withTarget(rootFd, task.path, (fd) => answer({ kind: "ready", stat: pathStat(rootFd, fd, task.path) }));
+      return withTarget(rootFd, task.path, (fd) => answer({ kind: "ready", beginning: { stat: pathStat(rootFd, fd, task.path) } }));
     case "get":
       return withTarget(rootFd, task.path, (fd) => {
-        answer({ kind: "ready", stat: pathStat(rootFd, fd, task.path) });
+        answer({ kind: "ready", beginning: { stat: pathStat(rootFd, fd, task.path) } });
         archive(new ByteRing(task.ring), (tar) => addTarget(tar, fd, Buffer.from(entryName(task.path)).toString("latin1")));
       });
     case "export":
-      answer({ kind: "ready", stat: pathStat(rootFd, rootFd, "/") });
+      answer({ kind: "ready", beginning: { stat: pathStat(rootFd, rootFd, "/") } });
       return archive(new ByteRing(task.ring), (tar) => tar.contents(rootFd, ""));
     case "put":
-      return extract(rootFd, task, new ByteRing(task.ring), () => answer({ kind: "ready", stat: pathStat(rootFd, rootFd, "/") }));
+      return extract(rootFd, task, new ByteRing(task.ring), () => answer({ kind: "ready", beginning: { stat: pathStat(rootFd, rootFd, "/") } }));
     default:
       return task satisfies never;
   }
@@ -78,19 +108,12 @@ function withTarget(rootFd: number, path: string, use: (fd: number) => void): vo
   }
 }
 
-/** Fills the ring with a tar, and says by its end that it is whole. */
 function archive(ring: ByteRing, fill: (tar: TreeTar) => void): void {
-  try {
-    const tar = new TreeTar(ring, {
-      onSkip: (name, why) => answer({ kind: "warning", text: `${Buffer.from(name, "latin1").toString()} ${why} and was left out` }),
-    });
+  unbroken(ring, () => {
+    const tar = new TreeTar(ring, { onSkip: warnSkipped });
     fill(tar);
     tar.finish();
-    ring.end();
-  } catch (error) {
-    ring.break();
-    throw error;
-  }
+  });
 }
 
 /** `fd` is O_PATH: what is to be read is opened again, and nothing else is ever opened. */

@@ -1,4 +1,5 @@
 /** What the main thread asks of a files worker, and what it answers. Plain data: it crosses threads. */
+import type { Change } from "../../../archive/layer-diff.ts";
 import type { ErrorCode, ErrorFields } from "../../../errors.ts";
 import type { PathStat } from "../../../runtime/types.ts";
 
@@ -47,14 +48,33 @@ export type FilesTask =
       readonly user?: string | undefined;
     };
 
-export interface FilesJob {
-  readonly view: RootView;
-  readonly task: FilesTask;
+/** What a container changed: its own directory against the layers of its image. */
+export interface DiffView {
+  /** Top first. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  /** A directory to mount on; nobody else sees what is mounted. */
+  readonly scratch: string;
+  readonly mountPoints: readonly string[];
+}
+
+export type DiffTask =
+  /** Answers all {@link Change}s at once. */
+  | { readonly kind: "changes" }
+  /** Fills the ring with the tar of a layer. */
+  | { readonly kind: "layer"; readonly ring: SharedArrayBuffer };
+
+export type FilesJob = { readonly view: RootView; readonly task: FilesTask } | { readonly diff: DiffView; readonly task: DiffTask };
+
+/** What a job has to say before its bytes. */
+export interface Beginning {
+  readonly stat?: PathStat | undefined;
+  readonly changes?: readonly Change[] | undefined;
 }
 
 export type FilesAnswer =
   /** The beginning went well. */
-  | { readonly kind: "ready"; readonly stat: PathStat }
+  | { readonly kind: "ready"; readonly beginning: Beginning }
   | { readonly kind: "warning"; readonly text: string }
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string; readonly fields: ErrorFields }

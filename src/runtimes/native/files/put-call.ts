@@ -1,5 +1,5 @@
 /** Method 48. */
-import { decompressed } from "../../../archive/decompress.ts";
+import { byteChunks, plainArchive } from "../../../archive/archive-source.ts";
 import { BerthError, isBerthError } from "../../../errors.ts";
 import { abandonable, onAbort } from "../../../internal/abort.ts";
 import { BrokenRingError, ByteRing } from "../../../internal/byte-ring.ts";
@@ -53,7 +53,7 @@ async function outcome(working: Promise<void>, feeding: () => Promise<void> | un
 
 async function feed(ring: ByteRing, tar: ByteSource): Promise<void> {
   try {
-    for await (const chunk of decompressed(chunksOf(tar))) await ring.writeSoon(chunk);
+    for await (const chunk of plainArchive(byteChunks(tar))) await ring.writeSoon(chunk);
     ring.end();
   } catch (error) {
     ring.break();
@@ -61,9 +61,4 @@ async function feed(ring: ByteRing, tar: ByteSource): Promise<void> {
       throw new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
     throw error;
   }
-}
-
-async function* chunksOf(source: ByteSource): AsyncGenerator<Buffer, void, void> {
-  if (source instanceof Uint8Array) yield Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  else for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }

@@ -1,14 +1,15 @@
-/** Methods 47, 49 and 36: what is in a container, as a tar or at a glance. */
+/** Methods 47, 49, 36 and 43: what is in a container, as a tar, at a glance or as a list of changes. */
+import { BerthError } from "../../../errors.ts";
 import { BrokenRingError, ByteRing } from "../../../internal/byte-ring.ts";
-import { onAbort } from "../../../internal/abort.ts";
+import { abandonable, onAbort } from "../../../internal/abort.ts";
 import { guardedStream } from "../../../runtime/guarded-stream.ts";
-import type { ByteStream, CallOptions, PathStat } from "../../../runtime/types.ts";
+import type { ByteStream, CallOptions, FilesystemChangeEntry, PathStat } from "../../../runtime/types.ts";
 import type { ContainerId } from "../../../spec/container-id.ts";
 import { mustGet, type NativeContext } from "../context.ts";
 import type { RunningJob } from "./files-pool.ts";
 import type { FilesTask, RootView } from "./jobs.ts";
 import { checkPath } from "./path-target.ts";
-import { readableRecord, startReading } from "./views.ts";
+import { diffView, readableRecord, startReading } from "./views.ts";
 
 export async function archiveHead(ctx: NativeContext, id: ContainerId, path: string, o: CallOptions): Promise<PathStat> {
   o.signal?.throwIfAborted();
@@ -16,7 +17,19 @@ export async function archiveHead(ctx: NativeContext, id: ContainerId, path: str
   checkPath(path);
   const record = readableRecord(ctx, id);
   const job = startReading(ctx, record, "all", (view) => ctx.files.run({ view, task: { kind: "head", path } }, warnings(ctx, record.name)));
-  return await job.ready;
+  const { stat } = await job.ready;
+  if (stat === undefined) throw new BerthError("internal", "the files worker did not describe the path");
+  return stat;
+}
+
+/** Method 43. */
+export async function changesContainer(ctx: NativeContext, id: ContainerId, o: CallOptions): Promise<readonly FilesystemChangeEntry[]> {
+  o.signal?.throwIfAborted();
+  const record = readableRecord(ctx, id);
+  const job = ctx.files.run({ diff: diffView(ctx, record), task: { kind: "changes" } }, warnings(ctx, record.name));
+  const { changes = [] } = await abandonable(job.ready, o.signal);
+  const entries = changes.map(({ path, kind }) => ({ path: `/${Buffer.from(path, "latin1").toString()}`, kind }));
+  return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 export async function archiveGet(ctx: NativeContext, id: ContainerId, path: string, o: CallOptions): Promise<ByteStream> {
@@ -61,7 +74,7 @@ async function openStream(ctx: NativeContext, id: ContainerId, request: StreamRe
 }
 
 /** Bytes are the reader's own. The end counts only when the job says that it was the end. */
-async function* readRing(ring: ByteRing, job: RunningJob, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readRing(ring: ByteRing, job: RunningJob, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     for (let part = await ring.takeSoon(); part !== undefined; part = await ring.takeSoon()) {
       const bytes = Buffer.from(part);

@@ -11,7 +11,7 @@ import { call, chroot, CLONE, errnoCode, fchdir, MS, mount, O_PATH, setns, unsha
 import { attachTree, cloneTree, detachMount, enterRoot, MOUNT_ATTR, parseMountInfo, setTreeAttributes } from "../../../internal/mount-tree.ts";
 import { performMount } from "../../../internal/mount.ts";
 import { overlayMount, overlayView } from "../../../snapshots/overlay.ts";
-import type { BoundMount, RootView, StoppedRoot } from "./jobs.ts";
+import type { BoundMount, DiffView, RootView, StoppedRoot } from "./jobs.ts";
 
 const { O_RDONLY, O_DIRECTORY, O_CREAT } = constants;
 const kernelTypes = new Set(
@@ -27,6 +27,7 @@ const kernelTypes = new Set(
   ]),
 );
 const AT_FDCWD = -100;
+const quiet = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
 const kernelPlaces = ["/proc", "/sys", "/dev"];
 
 /** Lets the calling worker thread look at one container after the other. Synchronous calls of this very thread only. */
@@ -50,7 +51,7 @@ export class ViewThread {
     if (view.root.kind === "running") this.#enterRunning(view.root.namespace);
     else enterStopped(view.root, view.writable);
     this.#hideMounts(view);
-    setTreeAttributes("/", MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (view.writable ? 0 : MOUNT_ATTR.RDONLY));
+    setTreeAttributes("/", quiet | (view.writable ? 0 : MOUNT_ATTR.RDONLY));
     return openSync("/", O_RDONLY | O_DIRECTORY);
   }
 
@@ -142,6 +143,32 @@ function mountLayers({ lower, upper, work, scratch, binds, isReadonly }: Stopped
   setMtimeAt(AT_FDCWD, own, like.mtimeNs);
   performMount(overlayMount({ lower: [upper, ...lower], upper: own, work: memory, target: merged }));
   return merged;
+}
+
+/** Opens both sides of a comparison, with mounts nobody else has; {@link ViewThread.leave} takes them away. */
+export function openLayers({ lower, upper, scratch }: DiffView): { readonly upper: number; readonly lower: number } {
+  unshare(CLONE.NEWNS);
+  mount("none", "/", null, MS.REC | MS.PRIVATE, null);
+  const [only, ...more] = lower;
+  if (more.length > 0) performMount(overlayView({ lower, target: scratch }));
+  const below = openQuietly(more.length > 0 || only === undefined ? scratch : only);
+  try {
+    return { upper: openQuietly(upper), lower: below };
+  } catch (error) {
+    closeSync(below);
+    throw error;
+  }
+}
+
+/** A directory through a mount of its own that opens no devices and takes no writes: what lies there is a stranger's. */
+function openQuietly(path: string): number {
+  const tree = cloneTree(path, { alone: true });
+  try {
+    setTreeAttributes(tree, quiet | MOUNT_ATTR.RDONLY);
+    return openAt(tree, ".", O_RDONLY | O_DIRECTORY);
+  } finally {
+    closeSync(tree);
+  }
 }
 
 function bind(rootFd: number, { source, target, readonly, isOptional }: BoundMount): void {

@@ -1,8 +1,9 @@
 /** From a container's record to what a files worker shall see of it. */
 import { closeSync, existsSync, openSync } from "node:fs";
 import { BerthError } from "../../../errors.ts";
+import type { Image } from "../../../images/image-records.ts";
 import { isAlive } from "../../../internal/process-identity.ts";
-import { type ContainerId, containerIdToString } from "../../../spec/container-id.ts";
+import type { ContainerId } from "../../../spec/container-id.ts";
 import type { StorageSpec } from "../../../spec/service-spec.ts";
 import type { ContainerRecord } from "../container-store.ts";
 import { mustGet, type NativeContext, pathsOf, serialised } from "../context.ts";
@@ -10,7 +11,7 @@ import type { ContainerPaths } from "../layout.ts";
 import { isRunning, mainProcess, settle } from "../run-state.ts";
 import { volumeMount } from "../volume-calls.ts";
 import type { RunningJob } from "./files-pool.ts";
-import type { BoundMount, RootView, StoppedRoot } from "./jobs.ts";
+import type { BoundMount, DiffView, RootView, StoppedRoot } from "./jobs.ts";
 
 export type StartJob = (view: RootView, record: ContainerRecord) => RunningJob;
 
@@ -81,15 +82,25 @@ function stoppedView(ctx: NativeContext, record: ContainerRecord, choice: Choice
   return { ...choice, root: stoppedRoot(ctx, record, choice), targets: targetsOf(record) };
 }
 
+const runtimeMounts = ["/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+
+export function diffView(ctx: NativeContext, record: ContainerRecord): DiffView {
+  const { upper, merged } = pathsOf(ctx, record.facts.id);
+  return { lower: ctx.images.layerPaths(imageOf(ctx, record)), upper, scratch: merged, mountPoints: [...runtimeMounts, ...targetsOf(record)] };
+}
+
+export function imageOf(ctx: NativeContext, record: ContainerRecord): Image {
+  const image = ctx.images.get(record.imageId);
+  if (image === undefined) throw new BerthError("internal", `image ${record.imageId} of container ${record.name} is gone from the store`);
+  return image;
+}
+
 function stoppedRoot(ctx: NativeContext, record: ContainerRecord, choice: Choice): StoppedRoot {
   const { spec } = record.facts;
   const paths = pathsOf(ctx, record.facts.id);
-  const image = ctx.images.get(record.imageId);
-  if (image === undefined)
-    throw new BerthError("internal", `image ${record.imageId} of container ${containerIdToString(record.facts.id)} is gone from the store`);
   return {
     kind: "stopped",
-    lower: ctx.images.layerPaths(image),
+    lower: ctx.images.layerPaths(imageOf(ctx, record)),
     upper: paths.upper,
     work: paths.work,
     scratch: paths.merged,
