@@ -12,7 +12,13 @@ export function committedConfig(spec: CompleteSpec, image: ContainerConfig): Con
   return {
     ...image,
     user: spec.user ?? image.user,
-    exposedPorts: [...new Set([...image.exposedPorts, ...spec.expose.map(withProtocol), ...spec.portMappings.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`)])],
+    exposedPorts: [
+      ...new Set([
+        ...image.exposedPorts,
+        ...spec.expose.map(withProtocol),
+        ...spec.portMappings.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
+      ]),
+    ],
     env: mergeEnv(image.env, spec.env),
     entrypoint: entrypoint ?? image.entrypoint,
     cmd: args ?? (entrypoint === undefined ? image.cmd : []),

@@ -71,7 +71,12 @@ export const commitCases: readonly ContractCase[] = [
     name: "a committed image starts as its container did, with the changes asked for, and without secrets",
     needs: ["commitContainer", "inspectImageNative", "imageHistory"],
     run: async (t) => {
-      const spec = { env: { OWN: "1", DEMO: "mine" }, labels: { own: "label" }, command: { entrypoint: ["/bin/true"], args: ["a b", "c"], workdir: "/tmp" }, user: "1000" };
+      const spec = {
+        env: { OWN: "1", DEMO: "mine" },
+        labels: { own: "label" },
+        command: { entrypoint: ["/bin/true"], args: ["a b", "c"], workdir: "/tmp" },
+        user: "1000",
+      };
       const id = await t.create({ image: t.images.configured, ...spec });
       const image = await commit(t, id, { author: "somebody", comment: "for a test", changes: 'ENV MORE=2\nCMD ["x"]\nLABEL k=v\nEXPOSE 8080' });
       const inspected = await t.runtime.inspectImageNative(image);
