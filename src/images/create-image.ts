@@ -6,14 +6,16 @@ import { mediaTypes } from "../spec/descriptor.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
 import { type ContainerConfig, containerConfigJson, type HistoryEntry } from "../spec/image-config.ts";
-import { parseManifest } from "../spec/manifest.ts";
 import type { OciPlatform } from "../spec/platform.ts";
 import { canonicalReference, type Reference } from "../spec/reference.ts";
+import type { ContentLease } from "./content-leases.ts";
 import type { Image } from "./image-records.ts";
 import { LayerIntake, layerDescriptor, type TakenLayer } from "./layer-intake.ts";
+import { manifestDocument } from "./manifest-document.ts";
 import { type PlacedLayer, placeLayers, publishImages, spoolBytes } from "./publish-images.ts";
 import { chainIds } from "./snapshot-store.ts";
 import type { StoreParts } from "./store-parts.ts";
+import { completeManifest } from "./stored-layers.ts";
 
 export interface CreateImageOptions {
   /** Its layers and its history come first. */
@@ -44,8 +46,7 @@ export async function createImage(parts: StoreParts, o: CreateImageOptions): Pro
   signal.throwIfAborted();
   using lease = await parts.leases.begin();
   using _workers = parts.pool.hold();
-  const base = o.base === undefined ? undefined : await baseOf(parts, o.base);
-  if (base !== undefined) await lease.add(base.needs);
+  const base = o.base === undefined ? [] : await baseOf(parts, o.base, lease);
   const intake = o.layer === undefined ? undefined : await LayerIntake.begin(parts);
   const [placed, blobs] = [new Map<Digest, PlacedLayer>(), [] as SpooledBlob[]];
   try {
@@ -53,7 +54,7 @@ export async function createImage(parts: StoreParts, o: CreateImageOptions): Pro
     const diffIds = [...(o.base?.config.rootfs.diffIds ?? []), ...(taken === undefined ? [] : [taken.unpacked.diffId])];
     const chain = chainIds(diffIds);
     const config = Buffer.from(JSON.stringify(configDocument(parts, o, diffIds)));
-    const layers = [...(base?.layers ?? []), ...(taken === undefined ? [] : [layerDescriptor(taken.stored)])];
+    const layers = [...base, ...(taken === undefined ? [] : [layerDescriptor(taken.stored)])];
     const configBlob = await spoolBytes(parts, config);
     blobs.push(configBlob);
     const manifestBlob = await spoolBytes(parts, Buffer.from(JSON.stringify(manifestDocument(configBlob.digest, config.length, layers))));
@@ -94,12 +95,11 @@ async function adopt(pending: PlacedLayer["pending"], taken: TakenLayer | undefi
   return taken.unpacked.sizeBytes;
 }
 
-/** What the base's manifest says of its layers, in the words of OCI. */
-async function baseOf(parts: StoreParts, image: Image): Promise<{ readonly layers: readonly Descriptor[]; readonly needs: readonly Digest[] }> {
-  const manifest = parseManifest(await parts.content.read(image.manifestDigest), "");
-  if (manifest.kind !== "manifest") throw new BerthError("internal", `the manifest of image ${image.id} is an index`);
-  const layers = manifest.layers.map((layer) => (layer.mediaType === mediaTypes.dockerLayerGzip ? { ...layer, mediaType: mediaTypes.ociLayerGzip } : layer));
-  return { layers, needs: [image.id, image.manifestDigest, ...layers.map((layer) => layer.digest), ...chainIds(image.config.rootfs.diffIds)] };
+/** The base's layers, in the words of OCI. */
+async function baseOf(parts: StoreParts, image: Image, lease: ContentLease): Promise<readonly Descriptor[]> {
+  await lease.add(chainIds(image.config.rootfs.diffIds));
+  const { manifest } = await completeManifest(parts, image, lease);
+  return manifest.layers.map((layer) => (layer.mediaType === mediaTypes.dockerLayerGzip ? { ...layer, mediaType: mediaTypes.ociLayerGzip } : layer));
 }
 
 function configDocument(parts: StoreParts, o: CreateImageOptions, diffIds: readonly Digest[]): object {
@@ -120,15 +120,5 @@ function configDocument(parts: StoreParts, o: CreateImageOptions, diffIds: reado
     config: containerConfigJson(o.config),
     rootfs: { type: "layers", diff_ids: diffIds },
     history: [...history, row],
-  };
-}
-
-/** An OCI manifest; its bytes depend on nothing but the arguments. */
-export function manifestDocument(config: Digest, configBytes: number, layers: readonly Descriptor[]): object {
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: { mediaType: mediaTypes.ociConfig, digest: config, size: configBytes },
-    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
   };
 }

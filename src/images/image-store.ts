@@ -22,6 +22,8 @@ import { type Image, type ImageEvent, ImageRecords, type NameRecord } from "./im
 import { type ImportImageOptions, importImage } from "./import-image.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { Leases, type SharedWork } from "./leases.ts";
+import { type LoadOptions, loadImages } from "./load-images.ts";
+import { imagesToSave, type SavedImage, saveImages } from "./save-images.ts";
 import { Limiter } from "./limiter.ts";
 import { pullImage, sayResult } from "./pull-image.ts";
 import { type OnPullStatus, StatusBoard } from "./pull-progress.ts";
@@ -148,6 +150,21 @@ export class ImageStore {
   /** Makes an image of a layer, a config, and what another image has. */
   create(o: CreateImageOptions): Promise<Image> {
     return this.#alive((signal) => createImage(this.#parts, { ...o, signal }), o.signal);
+  }
+
+  /** What {@link save} is to save. Throws `not_found`, `invalid_spec`. */
+  toSave(names: readonly string[]): SavedImage[] {
+    return imagesToSave(names, (name) => this.mustFind(name));
+  }
+
+  /** Method 33. */
+  save(saved: readonly SavedImage[], stop: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return saveImages(this.#parts, saved, AbortSignal.any([stop, this.#closed.signal]));
+  }
+
+  /** Method 34. Answers the references that were loaded. */
+  load(tar: Uint8Array | AsyncIterable<Uint8Array>, o: LoadOptions): Promise<string[]> {
+    return this.#alive((signal) => loadImages(this.#parts, tar, { ...o, signal }), o.signal);
   }
 
   /** Method 35. */

@@ -2,6 +2,7 @@
 import { abandonable } from "../internal/abort.ts";
 import type { Credentials } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
+import type { Digest } from "../spec/digest.ts";
 import type { OciPlatform } from "../spec/platform.ts";
 import { canonicalReference, familiarName, type Reference, repositoryName } from "../spec/reference.ts";
 import type { ContentLease } from "./content-leases.ts";
@@ -12,6 +13,7 @@ import { imageStatus, type OnPullStatus } from "./pull-progress.ts";
 import { type ResolvedImage, resolveImage } from "./resolve-image.ts";
 import type { PendingSnapshot } from "./snapshot-store.ts";
 import type { StoreParts } from "./store-parts.ts";
+import { substitutes } from "./stored-layers.ts";
 
 export interface PullRequest {
   readonly reference: Reference;
@@ -32,7 +34,7 @@ export async function pullImage(parts: StoreParts, request: PullRequest, root: D
   const source = { registry: parts.registry, content: parts.content, reference, call: { auth, signal }, lease };
   const resolved = await resolveImage(source, root, request.platform);
   await leaseLayers(lease, resolved);
-  const isNew = await storeLayers(parts, request, resolved, root);
+  const isNew = await storeLayers(parts, request, resolved, root, lease);
   const isSame = !isNew && (before === undefined ? reference.digest !== undefined : before.imageId === resolved.configDescriptor.digest);
   sayResult(say, reference, root, isSame);
   const image = parts.records.get(resolved.configDescriptor.digest);
@@ -51,7 +53,7 @@ export function sayResult(say: OnPullStatus, reference: Reference, root: Descrip
 }
 
 /** Answers whether anything had to be unpacked. */
-async function storeLayers(parts: StoreParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor): Promise<boolean> {
+async function storeLayers(parts: StoreParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor, lease: ContentLease): Promise<boolean> {
   const leases: Lease<LayerWork>[] = [];
   const listening: Disposable[] = [];
   try {
@@ -68,6 +70,7 @@ async function storeLayers(parts: StoreParts, request: PullRequest, resolved: Re
       const layer = resolved.layers[index];
       return work === undefined || layer === undefined ? [] : [{ pending: work.pending, snapshot: snapshotOf(layer, work.unpacked.sizeBytes) }];
     });
+    const standIns = await substitutes(parts, resolved.layers, lease);
     await publish(
       parts,
       fresh.map(({ pending }) => pending),
@@ -78,6 +81,7 @@ async function storeLayers(parts: StoreParts, request: PullRequest, resolved: Re
       resolved,
       root,
       fresh.map(({ snapshot }) => snapshot),
+      standIns,
     );
     for (const { pending } of fresh) pending.keep();
     return fresh.length > 0;
@@ -95,7 +99,14 @@ export async function publish(parts: StoreParts, pending: readonly PendingSnapsh
   parts.snapshots.syncNames();
 }
 
-function record(parts: StoreParts, request: PullRequest, resolved: ResolvedImage, root: Descriptor, snapshots: readonly NewSnapshot[]): void {
+function record(
+  parts: StoreParts,
+  request: PullRequest,
+  resolved: ResolvedImage,
+  root: Descriptor,
+  snapshots: readonly NewSnapshot[],
+  standIns: readonly Digest[],
+): void {
   const { reference } = request;
   parts.records.add({
     id: resolved.configDescriptor.digest,
@@ -103,7 +114,9 @@ function record(parts: StoreParts, request: PullRequest, resolved: ResolvedImage
     config: resolved.configBytes,
     chainIds: resolved.layers.map((layer) => layer.chainId),
     snapshots,
-    blobs: [...new Set([root.digest, resolved.manifestDigest, resolved.configDescriptor.digest, ...resolved.layers.map((layer) => layer.blob.digest)])],
+    blobs: [
+      ...new Set([root.digest, resolved.manifestDigest, resolved.configDescriptor.digest, ...resolved.layers.map((layer) => layer.blob.digest), ...standIns]),
+    ],
     names: reference.digest === undefined ? [canonicalReference(reference)] : [],
     repository: repositoryName(reference),
     events: [{ action: "pull", name: canonicalReference(reference) }],

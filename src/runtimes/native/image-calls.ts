@@ -8,6 +8,7 @@ import { toOciPlatform } from "../../spec/platform.ts";
 import { canonicalReference, parseReference, type Reference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
 import type { NativeContext } from "./context.ts";
+import { progressStream } from "./progress-stream.ts";
 
 const policies: readonly PullPolicy[] = ["always", "newer", "if_not_present", "never"];
 
@@ -26,45 +27,15 @@ export async function pullImage(ctx: NativeContext, image: string, policy: PullP
 export function pullProgress(ctx: NativeContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): AsyncIterable<PullProgress> {
   const reference = parseReference(image);
   o.signal?.throwIfAborted();
-  return guardedStream((stop) => progress(ctx, reference, auth, o, stop), o.signal);
-}
-
-async function* progress(
-  ctx: NativeContext,
-  reference: Reference,
-  auth: RegistryAuth | undefined,
-  o: PullOptions,
-  stop: AbortSignal,
-): AsyncGenerator<PullProgress> {
-  const queue: PullProgress[] = [];
-  let wake = (): void => {};
-  let isDone = false;
-  const pull = ctx.images
-    .pull(reference, {
-      policy: "always",
-      platform: o.platform === undefined ? undefined : toOciPlatform(o.platform),
-      auth,
-      signal: stop,
-      onProgress: (event) => {
-        queue.push(event);
-        wake();
-      },
-    })
-    .finally(() => {
-      isDone = true;
-      wake();
-    });
-  pull.catch(() => {});
-  while (!isDone || queue.length > 0) {
-    const event = queue.shift();
-    if (event !== undefined) yield event;
-    else
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-  }
-  const pulled = await pull;
-  yield { kind: "done", reference: canonicalReference(reference), digest: resolvedDigest(pulled, reference) };
+  const platform = o.platform === undefined ? undefined : toOciPlatform(o.platform);
+  return guardedStream(
+    (stop) =>
+      progressStream<PullProgress, Image>(
+        (say) => ctx.images.pull(reference, { policy: "always", platform, auth, signal: stop, onProgress: say }),
+        (pulled) => ({ kind: "done", reference: canonicalReference(reference), digest: resolvedDigest(pulled, reference) }),
+      ),
+    o.signal,
+  );
 }
 
 /** What the registry calls the reference: the index where there is one, as the `Digest:` line says too. */

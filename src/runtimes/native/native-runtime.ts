@@ -19,6 +19,7 @@ import { archivePut } from "./files/put-call.ts";
 import { archiveGet, archiveHead, changesContainer, exportContainerFs } from "./files/read-calls.ts";
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
+import { loadImages, saveImages } from "./image-archive-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
@@ -257,6 +258,16 @@ export class NativeRuntime extends BaseRuntime {
   override async imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]> {
     o?.signal?.throwIfAborted();
     return imageHistory(this.#ctx, image);
+  }
+
+  override async saveImages(names: readonly string[], o?: t.CallOptions): Promise<t.ByteStream> {
+    o?.signal?.throwIfAborted();
+    return saveImages(this.#ctx, names, o?.signal);
+  }
+
+  override async loadImages(tar: t.ByteSource, quiet: boolean, o?: t.CallOptions): Promise<AsyncIterable<t.LoadProgress>> {
+    o?.signal?.throwIfAborted();
+    return loadImages(this.#ctx, tar, quiet, o?.signal);
   }
 
   override async importImage(tar: t.ByteSource, repo?: string, tag?: string, o?: ImportOptions): Promise<string> {
