@@ -24,6 +24,7 @@ require_package() {
 
 # Programs in sbin count too: a user's search path often lacks it.
 has() { PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1"; }
+has_name_server() { [ -x /usr/lib/podman/aardvark-dns ] || [ -x /usr/libexec/podman/aardvark-dns ] || has aardvark-dns; }
 has_static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox; }
 
 require_runtime_packages() {
@@ -31,6 +32,7 @@ require_runtime_packages() {
   require_package runc has runc
   require_package conmon has conmon
   require_package nftables has nft
+  require_package aardvark-dns has_name_server
   require_package iproute2 has ip
   require_package busybox-static has_static_busybox
   require_package docker-registry has docker-registry

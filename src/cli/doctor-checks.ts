@@ -55,6 +55,7 @@ const checks: readonly (readonly [string, Check])[] = [
   ["conmon", () => checkProgram("conmon", "conmon", "the monitor of every container")],
   ["OCI runtime", checkOciRuntimes],
   ["nftables", () => checkProgram("nft", "nftables", "published ports and the way out of bridges")],
+  ["names", checkNameServer],
   ["forwarding", checkForwarding],
   ["init", checkInit],
   ["disk space", checkSpace],
@@ -207,6 +208,14 @@ async function checkOciRuntimes({ ociRuntime }: DoctorOptions): Promise<readonly
 /** The commands within the reason of a refusal, where it names some. */
 function mountRemedy(reason: string): string | undefined {
   return /mount them as v1: (.*)\)$/.exec(reason)?.[1];
+}
+
+async function checkNameServer(): Promise<CheckResult> {
+  const { findNameServer } = await import("../network/name-server.ts");
+  const path = findNameServer();
+  if (path !== undefined) return { name: "names", status: "ok", message: path };
+  const message = "aardvark-dns is not installed; containers on networks of their own do not find each other by name";
+  return { name: "names", status: "warn", message, remedy: "apt-get install -y aardvark-dns" };
 }
 
 async function checkForwarding(): Promise<readonly CheckResult[]> {

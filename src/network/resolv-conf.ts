@@ -18,6 +18,8 @@ export interface ResolvConfOptions {
   readonly hostNetwork?: boolean | undefined;
   /** Servers that know the names of the container's networks; they ask the others themselves, so the file names only them. */
   readonly nameServers?: readonly string[] | undefined;
+  /** `true` without a way out: nobody will ever answer for names of the world outside, so the wait for it is short. */
+  readonly isCutOff?: boolean | undefined;
 }
 
 /**
@@ -34,6 +36,7 @@ export function resolvConf(o: ResolvConfOptions): string {
   const own = (o.nameServers ?? []).slice(0, mostServers);
   const servers = own.length > 0 ? own : [...new Set([...o.dns, ...fromHost])].slice(0, Math.max(mostServers, o.dns.length));
   const settings = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
+  if (o.isCutOff && own.length > 0) settings.push("options timeout:1 attempts:1");
   return [...(servers.length > 0 ? servers : fallbackServers).map((server) => `nameserver ${server}`), ...settings, ""].join("\n");
 }
 

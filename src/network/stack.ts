@@ -14,6 +14,7 @@ import { attach, loopbackOnly } from "./attachment.ts";
 import { detachLeftovers, release, removeIdle } from "./cleanup.ts";
 import type { NetworkContext } from "./context.ts";
 import { type ForwardingProblem, forwardingProblems } from "./forwarding.ts";
+import { NameServer, type NameServerOptions } from "./name-server.ts";
 import { instanceNames, networkName } from "./names.ts";
 import { createNetwork, listNetworks, type NetworkOptions, removeNetwork, requireNetwork } from "./networks.ts";
 import { connectRunning, disconnectRunning, finishChange, refuseSecondMembership } from "./hot-plug.ts";
@@ -23,6 +24,7 @@ import {
   deleteMemberships,
   findNetwork,
   insertMembership,
+  leasesOfKey,
   leasesOfNetwork,
   membershipsOf,
   membersOf,
@@ -45,6 +47,10 @@ export interface NetworkStack {
   predefinedId(name: "host" | "none"): string;
   /** Addresses at which names of these endpoints' networks can be asked for; none where names do not resolve. */
   nameServers(endpoints: readonly Endpoint[]): string[];
+  /** Names of a container with these endpoints came or went; answers once the name server knows. */
+  namesChanged(endpoints: readonly Endpoint[]): Promise<void>;
+  /** After a crash: starts, tells or ends the name server. */
+  recoverNames(): Promise<void>;
   /** `bridge` and `default` are the default network. Throws `not_found`. */
   inspectNetwork(name: string): Network;
   /** Throws `not_found` (network), `invalid_spec` for fixed addresses that are none of the network's. */
@@ -102,6 +108,8 @@ export interface NetworkStackOptions {
   readonly db: Database;
   /** Of the state root. */
   readonly uuid: string;
+  /** Absent = names do not resolve. */
+  readonly names?: NameServerOptions | undefined;
   /** `true` for the one state root of this host whose interfaces and table have the plain names. */
   readonly defaultRoot: boolean;
 }
@@ -110,6 +118,7 @@ export interface NetworkStackOptions {
 export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
   upgradeNetworkTables(o.db);
   const context: NetworkContext = { db: o.db, names: instanceNames(o), completeBridges: new Map(), namespaceIds: new Map() };
+  const names = o.names && new NameServer(context, o.names);
   return {
     createNetwork: (options) => createNetwork(context, options),
     removeNetwork: (name) => removeNetwork(context, name),
@@ -123,7 +132,11 @@ export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
     members: (network, { all = false } = {}) => (all ? membersOf(o.db, network) : leasesOfNetwork(o.db, network).map(({ key }) => key)),
     idOf: (name) => findNetwork(o.db, name)?.id,
     predefinedId: (name) => hash("sha256", `${o.uuid}/${name}`),
-    nameServers: () => [],
+    nameServers: (endpoints) => names?.addressesFor(endpoints) ?? [],
+    namesChanged: async (endpoints) => {
+      if (names?.concerns(endpoints)) await names.sync();
+    },
+    recoverNames: async () => names?.recover(),
     allocate: (key, options) => allocate(context, key, options),
     attach: (endpoints, pid) => attach(context, endpoints, pid),
     connect: (key, member, pid) => connectRunning(context, key, joinable(context, key, member), pid),
@@ -131,7 +144,11 @@ export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
     finishChange: (key, network) => finishChange(context, key, networkName(network)),
     pendingChanges: () => allChanges(o.db),
     loopbackOnly,
-    release: (key) => release(context, key),
+    release: async (key) => {
+      const held = leasesOfKey(o.db, key);
+      await release(context, key);
+      if (names?.concerns(held)) await names.sync();
+    },
     detachLeftovers: (live) => detachLeftovers(context, live),
     removeIdle: () => removeIdle(context),
     endpoints: (key) => endpointsOf(context, key),

@@ -10,7 +10,6 @@ export function runNativeContract(ociRuntime: "crun" | "runc"): void {
   runContract({
     name: `native with ${ociRuntime}`,
     open: () => openNative(ociRuntime),
-    lacks: { "name-resolution": "names on bridge networks come with the DNS server of the next release" },
   });
 }
 

@@ -78,5 +78,10 @@ export function portsOf(record: ContainerRecord): PortMappingEntry[] {
   if (!isRunning(record)) return [];
   return (record.run.ports ?? [])
     .map(({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }))
-    .sort((a, b) => a.containerPort - b.containerPort || a.protocol.localeCompare(b.protocol) || a.hostIp.localeCompare(b.hostIp));
+    .sort((a, b) => a.containerPort - b.containerPort || compare(a.protocol, b.protocol) || compare(a.hostIp, b.hostIp));
+}
+
+/** IPv4 addresses come before IPv6 ones. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -15,6 +15,8 @@ export interface Layout {
   readonly bundles: string;
   /** Its time stamp tells of appends to the journal. */
   readonly eventNotice: string;
+  /** Files of the name server. */
+  readonly names: string;
   /** State directory of the OCI runtime. */
   readonly oci: string;
 }
@@ -30,6 +32,7 @@ export function layout(root: string, run: string): Layout {
     locks: join(run, "locks"),
     bundles: join(run, "bundles"),
     eventNotice: join(run, "events"),
+    names: join(run, "names"),
     oci: join(run, "oci"),
   };
 }

@@ -52,6 +52,7 @@ function resolverText(ctx: NativeContext, { facts }: ContainerRecord, endpoints:
     hostResolvConf: readHostResolvConf(),
     hostNetwork: spec.networkMode.mode === "host",
     nameServers: ctx.network.nameServers(endpoints),
+    isCutOff: endpoints.every(({ internal }) => internal),
   });
 }
 

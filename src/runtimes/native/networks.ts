@@ -10,7 +10,7 @@ import { recordConnection } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
-import { type EndpointsChange, rewriteNetworkFiles } from "./network-files.ts";
+import { rewriteNetworkFiles } from "./network-files.ts";
 import { isRunning, settle } from "./run-state.ts";
 
 export function networksFacet(ctx: NativeContext): NetworksFacet {
@@ -93,7 +93,8 @@ async function connect(ctx: NativeContext, { name, id }: NetworkDetails, contain
     }
     const before = ctx.network.endpoints(record.key);
     ctx.network.connect(record.key, member, record.run.pid);
-    await changed(ctx, record, paths, { before, after: ctx.network.endpoints(record.key) });
+    rewriteNetworkFiles(ctx, record, paths, { before, after: ctx.network.endpoints(record.key) });
+    await ctx.network.namesChanged(ctx.network.endpoints(record.key));
     finishChange(ctx, record, "connect", { name, id });
   });
 }
@@ -124,13 +125,9 @@ export async function leaveRunning(
 ): Promise<void> {
   const before = ctx.network.endpoints(record.key);
   ctx.network.disconnect(record.key, network.name, isRunning(record) ? record.run.pid : undefined);
-  if (isRunning(record)) await changed(ctx, record, paths, { before, after: before.filter((endpoint) => endpoint.network !== network.name) });
+  if (isRunning(record)) rewriteNetworkFiles(ctx, record, paths, { before, after: before.filter((endpoint) => endpoint.network !== network.name) });
   finishChange(ctx, record, "disconnect", network);
-}
-
-/** The change as the container sees it. */
-async function changed(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, change: EndpointsChange): Promise<void> {
-  rewriteNetworkFiles(ctx, record, paths, change);
+  await ctx.network.namesChanged(before);
 }
 
 function finishChange(

@@ -30,6 +30,7 @@ import { handOver } from "./hand-over.ts";
 import { layout, makeLayout } from "./layout.ts";
 import { NativeRuntime } from "./native-runtime.ts";
 import { recover } from "./recover.ts";
+import { containerNames } from "./network-names.ts";
 import { removeContainer } from "./remove.ts";
 import { isRunning, settle } from "./run-state.ts";
 import { tearDownRun } from "./tear-down.ts";
@@ -91,7 +92,12 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     store,
     journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,
-    network: openNetworkStack({ db, uuid, defaultRoot: root === defaultRoot }),
+    network: openNetworkStack({
+      db,
+      uuid,
+      defaultRoot: root === defaultRoot,
+      names: { directory: paths.names, describe: (key) => containerNames(store, key), onWarning: (text) => ctx.onWarning(text) },
+    }),
     volumes: new VolumeStore({
       root: paths.volumes,
       locks: paths.locks,

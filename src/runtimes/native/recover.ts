@@ -24,6 +24,7 @@ export async function recover(ctx: NativeContext): Promise<void> {
   await removeStrayDirectories(ctx, records);
   for (const change of ctx.network.pendingChanges()) await endNetworkChange(ctx, change);
   ctx.network.detachLeftovers({ has: (key) => mayRun(ctx, key) });
+  await ctx.network.recoverNames();
   await ctx.volumes.recover((key) => mayExist(ctx, key));
   await recoverMemory(ctx.volumes, (key) => mayRun(ctx, key));
 }

@@ -30,5 +30,6 @@ export async function renameContainer(ctx: NativeContext, id: ContainerId, newNa
       const taker = /UNIQUE constraint failed/.test(messageOf(cause)) ? ctx.store.byName(name) : undefined;
       throw taker === undefined ? cause : nameInUse(name, taker);
     }
+    await ctx.network.namesChanged(ctx.network.endpoints(record.key));
   });
 }

@@ -21,6 +21,7 @@ import { attachEndpoints, planNetwork, recordConnections } from "./container-net
 import { refusePaused } from "./pause.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { keeperCommand, needsExitKeeper, quote } from "./hand-over.ts";
+import { withoutNames } from "./network-names.ts";
 import { planOf, restartFields } from "./supervised-run.ts";
 import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
 import { mountVolumes } from "./volume-calls.ts";
@@ -101,6 +102,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   if (main === undefined)
     throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
   attachEndpoints(ctx, network, pid);
+  await ctx.network.namesChanged(network.endpoints);
   applyTmpfsModes(pid, bundle.spec.mounts);
   return { main, ports: network.endpoints.length === 0 ? undefined : network.endpoints.flatMap((endpoint) => endpoint.ports), cgroup };
 }
@@ -116,7 +118,7 @@ async function connectAttaches(ctx: NativeContext, key: string): Promise<void> {
  * A `deleteOnExit` container is then removed by the engine that holds its supervisor lock, else by a process of its own.
  */
 function exitCommand(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): readonly string[] {
-  const remove = [ctx.oci.path, "--root", ctx.layout.oci, "delete", "--force", paths.ociId];
+  const remove = withoutNames(ctx, record, [ctx.oci.path, "--root", ctx.layout.oci, "delete", "--force", paths.ociId]);
   if (needsExitKeeper(ctx, record)) return keeperCommand(ctx, remove);
   if (!record.facts.spec.deleteOnExit) return remove;
   const handler = [...ctx.exitHandler, record.key];

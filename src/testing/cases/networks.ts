@@ -1,11 +1,12 @@
 /** Networks as things of their own (contract Appendix B): made, listed, joined, left, removed, pruned. */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import type { NetworksFacet } from "../../runtime/extras.ts";
 import type { NetworkAttachmentDetail } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { programs } from "../programs.ts";
-import { aborter, rejectsBecause, rejectsWith } from "./expect.ts";
+import { aborter, eventually, rejectsBecause, rejectsWith } from "./expect.ts";
 
 function facet(t: ContractContext): NetworksFacet {
   const { networks } = t.runtime.extras ?? {};
@@ -29,6 +30,36 @@ function newSubnet6(): { readonly subnet: string; readonly address: (last: strin
 
 async function attachment(t: ContractContext, id: ContainerId, network: string): Promise<NetworkAttachmentDetail | undefined> {
   return (await t.runtime.inspectDetailed(id)).networks.find((one) => one.network === network);
+}
+
+/** The address that a name has for a container; asked again while the name server is busy. */
+async function resolved(t: ContractContext, id: ContainerId, name: string): Promise<string | undefined> {
+  for (let tries = 0; ; tries += 1) {
+    const { stdout, stderr } = await t.runtime.exec(id, programs.shell(`nslookup ${name}. 2>&1`));
+    const answer = /^Name:.*\nAddress: (\S+)$/m.exec(stdout)?.[1];
+    if (answer !== undefined || stdout.includes("NXDOMAIN")) return answer;
+    assert.ok(tries < 20, `no answer about ${name}: ${stdout}${stderr}`);
+  }
+}
+
+async function answers(host: string, port: number): Promise<void> {
+  await eventually(`${host}:${port} answers`, () =>
+    fetchText(host, port).then(
+      (text) => text.includes("hello"),
+      () => false,
+    ),
+  );
+}
+
+function fetchText(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: 2000 }, () => socket.write("GET /index.html HTTP/1.0\r\n\r\n"));
+    let seen = "";
+    socket.on("data", (bytes) => (seen += bytes.toString()));
+    socket.on("timeout", () => socket.destroy(new Error("timeout")));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(seen));
+  });
 }
 
 const names = (networks: readonly { readonly network: string }[]): string[] => networks.map(({ network }) => network).sort();
@@ -358,6 +389,98 @@ export const networksCases: readonly ContractCase[] = [
         seen.push(event.action);
       }
       assert.deepEqual(seen, ["create", "connect", "disconnect", "connect", "disconnect", "destroy"]);
+    },
+  },
+  {
+    name: "in a network of one's own everybody is found by name, alias, short id and host name, in any case of letters",
+    needs: ["networks", "name-resolution", "kernel", "inspectDetailed"],
+    run: async (t) => {
+      const network = await t.network();
+      const target = await t.service({ networks: [{ name: network, aliases: ["db", "Primary.db"] }], hostname: "Box-7" });
+      const { name = "", hexId = "", ipv4 = "" } = await t.runtime.inspectDetailed(target);
+      const asker = await t.service({ networks: [network] });
+      for (const known of [name, name.toUpperCase(), "db", "DB", "primary.db", hexId.slice(0, 12), "box-7"])
+        assert.equal(await resolved(t, asker, known), ipv4, known);
+      assert.equal(await resolved(t, asker, "nobody"), undefined);
+      assert.equal(await resolved(t, await t.service({ networks: [await t.network()] }), "db"), undefined);
+      await t.runtime.removeContainer(target);
+      await eventually("the name is forgotten", async () => (await resolved(t, asker, "db")) === undefined);
+    },
+  },
+  {
+    name: "names follow connect, disconnect and rename of a running container, and two with one alias are both found",
+    needs: ["networks", "name-resolution", "kernel", "inspectDetailed", "renameContainer"],
+    run: async (t) => {
+      const network = await t.network();
+      const asker = await t.service({ networks: [network] });
+      const target = await t.service({ networkMode: "bridge" });
+      await facet(t).connect(network, target, { aliases: ["late"] });
+      const address = (await attachment(t, target, network))?.ipv4;
+      assert.equal(await resolved(t, asker, "late"), address);
+      const newName = `renamed-${t.newId().service}`;
+      await t.runtime.renameContainer(target, newName);
+      assert.equal(await resolved(t, asker, newName), address);
+      assert.equal(await resolved(t, target, (await t.runtime.inspectDetailed(asker)).name ?? ""), await t.runtime.getContainerIp(asker), "the newcomer asks");
+      const twin = await t.service({ networks: [{ name: network, aliases: ["late"] }] });
+      const { stdout } = await t.runtime.exec(asker, programs.shell("nslookup late"));
+      for (const one of [address, await t.runtime.getContainerIp(twin)]) assert.ok(stdout.includes(`${one}\n`), stdout);
+      await t.runtime.removeContainer(twin);
+      await facet(t).disconnect(network, target);
+      assert.equal(await resolved(t, asker, "late"), undefined);
+      assert.equal(
+        await t.shell("cat /etc/resolv.conf", { networkMode: "bridge" }),
+        (await t.runtime.exec(target, ["cat", "/etc/resolv.conf"])).stdout.trimEnd(),
+      );
+    },
+  },
+  {
+    name: "a container that joins a network while it runs reaches it at once, by both families, and no longer after it left",
+    needs: ["networks", "ipv6", "kernel", "inspectDetailed"],
+    run: async (t) => {
+      const network = await t.network({ enableIpv6: true });
+      const target = await t.service({ networks: [network] });
+      const id = await t.service({ networkMode: "bridge" });
+      const ping = async (address: string | undefined): Promise<number> => (await t.runtime.exec(id, ["ping", "-c", "1", "-W", "2", address ?? ""])).exitCode;
+      const seen = await attachment(t, target, network);
+      const route = async (): Promise<string> => (await t.runtime.exec(id, programs.shell("ip route | grep default"))).stdout;
+      const before = await route();
+      await facet(t).connect(network, id);
+      assert.deepEqual([await ping(seen?.ipv4), await ping(seen?.ipv6)], [0, 0]);
+      assert.equal(await route(), before, "the way out stays where it was");
+      const own = await attachment(t, id, network);
+      assert.match((await t.runtime.exec(id, programs.shell("cat /etc/hosts"))).stdout, new RegExp(`^${own?.ipv4}\\s`, "m"));
+      await facet(t).disconnect("bridge", id);
+      assert.ok((await route()).includes(own?.gateway ?? "?"), "the network that is left becomes the way out");
+      await facet(t).disconnect(network, id);
+      assert.notEqual(await ping(seen?.ipv4), 0);
+      assert.equal((await t.runtime.exec(id, programs.shell("ls /sys/class/net"))).stdout, "lo\n");
+      assert.doesNotMatch((await t.runtime.exec(id, programs.shell("cat /etc/hosts"))).stdout, new RegExp(`^${own?.ipv4}\\s`, "m"));
+    },
+  },
+  {
+    name: "published ports follow the way out to another network, and serve on IPv6 too",
+    needs: ["networks", "ipv6", "kernel", "host-network", "portMappingsContainer"],
+    run: async (t) => {
+      const [first, second] = [await t.network(), await t.network({ enableIpv6: true })];
+      const argv = programs.shell("mkdir -p /www && echo hello > /www/index.html && echo ready && exec httpd -f -p 80 -h /www");
+      const id = await t.start({ networks: [first], argv, portMappings: [{ containerPort: 80 }] });
+      await t.logged(id, "ready");
+      const [{ hostPort = 0 } = {}] = await t.runtime.portMappingsContainer(id);
+      await answers("127.0.0.1", hostPort);
+      await facet(t).connect(second, id);
+      await facet(t).disconnect(first, id);
+      assert.equal((await t.runtime.portMappingsContainer(id))[0]?.hostPort, hostPort);
+      await answers("127.0.0.1", hostPort);
+      await t.runtime.stopContainer(id, 0);
+      await t.runtime.startContainer(id);
+      const mappings = await t.runtime.portMappingsContainer(id);
+      assert.deepEqual(
+        mappings.map(({ hostIp }) => hostIp),
+        ["0.0.0.0", "::"],
+      );
+      assert.equal(mappings[0]?.hostPort, mappings[1]?.hostPort);
+      const { gateway } = (await facet(t).inspect(second)).subnets[1] ?? {};
+      await answers(gateway ?? "", mappings[1]?.hostPort ?? 0);
     },
   },
   {
