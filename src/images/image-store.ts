@@ -6,13 +6,14 @@ import { availableParallelism } from "node:os";
 import { openContentStore, type ContentStore } from "../content/content-store.ts";
 import { BerthError, isBerthError, messageOf } from "../errors.ts";
 import { abandonable } from "../internal/abort.ts";
-import type { Credentials, RegistryClient } from "../registry/types.ts";
+import type { Credentials, RegistryClient, RegistrySearchHit } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import { type Digest, sha256, tryParseDigest } from "../spec/digest.ts";
 import { type OciPlatform, platformMatches, platformToString } from "../spec/platform.ts";
 import { canonicalReference, parseReference, type Reference, repositoryName } from "../spec/reference.ts";
 import type { PullPolicy } from "../spec/service-spec.ts";
 import type { Database } from "../state/database.ts";
+import { resolveAtRegistry, searchAtRegistry } from "./ask-registry.ts";
 import { BlobDownloads } from "./blob-downloads.ts";
 import { isDiskFull } from "../internal/disk-full.ts";
 import { collectGarbage } from "./collect-garbage.ts";
@@ -27,6 +28,7 @@ import { imagesToSave, type SavedImage, saveImages } from "./save-images.ts";
 import { Limiter } from "./limiter.ts";
 import { pullImage, sayResult } from "./pull-image.ts";
 import { type OnPullStatus, StatusBoard } from "./pull-progress.ts";
+import { pushImage } from "./push-image.ts";
 import { type PruneImagesOptions, pruneImages, type Removed, removeIfDoomed, removeImage } from "./remove-image.ts";
 import { chainIds, SnapshotStore } from "./snapshot-store.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -112,7 +114,7 @@ export class ImageStore {
     const local = this.#usable(this.#lookUp(reference, o.platform), o.platform);
     if (local !== undefined && (o.policy === "if_not_present" || o.policy === "never")) return local;
     if (o.policy === "never") throw neverPulled(reference, o.platform);
-    const auth = presentAuth(o.auth) ?? (await this.#o.resolveCredentials?.(reference.registry));
+    const auth = await this.#account(reference, o.auth);
     const key = pullKey(reference, o.policy, o.platform, auth);
     const lease = await this.#pulls.acquire(key, () => this.#begin(reference, { ...o, auth }));
     using _listening = o.onProgress === undefined ? undefined : lease.value.board.listen(o.onProgress);
@@ -165,6 +167,35 @@ export class ImageStore {
   /** Method 34. Answers the references that were loaded. */
   load(tar: Uint8Array | AsyncIterable<Uint8Array>, o: LoadOptions): Promise<string[]> {
     return this.#alive((signal) => loadImages(this.#parts, tar, { ...o, signal }), o.signal);
+  }
+
+  /** Sends the image of that name to where the name says. Answers the digest the registry has for it. */
+  push(reference: Reference, o: { readonly auth?: Credentials | undefined; readonly say: OnPullStatus; readonly signal: AbortSignal }): Promise<Digest> {
+    return this.#alive(async (signal) => {
+      const name = canonicalReference(reference);
+      const [image, record] = [this.mustFind(name), this.#records.byName(name)];
+      return pushImage(this.#parts, {
+        reference,
+        image,
+        digest: record?.digest ?? image.manifestDigest,
+        auth: await this.#account(reference, o.auth),
+        say: o.say,
+        signal,
+      });
+    }, o.signal);
+  }
+
+  /** Asks the registry what a reference names now. */
+  async resolve(
+    reference: Reference,
+    o: { readonly auth?: Credentials | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly OciPlatform[] }> {
+    return resolveAtRegistry(this.#o.registry, reference, { auth: await this.#account(reference, o.auth), signal: o.signal });
+  }
+
+  /** Method 32. */
+  search(term: string, o: Parameters<typeof searchAtRegistry>[2]): Promise<RegistrySearchHit[]> {
+    return searchAtRegistry(this.#o.registry, term, o);
   }
 
   /** Method 35. */
@@ -240,6 +271,10 @@ export class ImageStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #account(reference: Reference, inline: Credentials | undefined): Promise<Credentials | undefined> {
+    return presentAuth(inline) ?? (await this.#o.resolveCredentials?.(reference.registry));
   }
 
   async #recover(): Promise<void> {

@@ -13,8 +13,10 @@ import { type CredentialSource, dockerConfigCredentials, presentCredentials } fr
 import { Exchange, type RegistryRequest } from "./exchange.ts";
 import { StatusFailure, toBerthError } from "./failure.ts";
 import { accountKey, type Session } from "./session.ts";
-import { createTransport, type HttpResponse, readAll } from "./transport.ts";
-import type { Credentials, RegistryCallOptions, RegistryClient } from "./types.ts";
+import { Push } from "./push.ts";
+import { searchRegistry } from "./search.ts";
+import { createTransport, type HttpResponse, readAll, type Transport } from "./transport.ts";
+import type { Credentials, RegistryCallOptions, RegistryClient, RegistryPush, RegistrySearchHit } from "./types.ts";
 
 export interface RegistryClientOptions extends RegistryConfig {
   /** Asked by registry host when a call brings no credentials of its own. Default: docker's config.json. */
@@ -40,20 +42,19 @@ class Client implements RegistryClient {
   readonly #policy: (host: string) => "https" | "loopback" | "insecure";
   readonly #exchange: Exchange;
   readonly #closed = new AbortController();
-  readonly #closeTransport: () => void;
+  readonly #transport: Transport;
 
   constructor(o: RegistryClientOptions) {
     this.#config = o;
     this.#credentials = o.credentials ?? dockerConfigCredentials(process.env);
     this.#clock = { ...systemClock, ...o.clock };
     this.#policy = schemePolicy(o);
-    const transport = createTransport({
+    this.#transport = createTransport({
       connectTimeoutMs: o.connectTimeoutMs ?? 15_000,
       idleTimeoutMs: o.idleTimeoutMs ?? 60_000,
       trustsAnyCertificate: (host) => this.#policy(host) !== "https",
     });
-    this.#exchange = new Exchange({ transport, policy: this.#policy, clock: this.#clock, userAgent: `berth/${version}` });
-    this.#closeTransport = () => transport.close();
+    this.#exchange = new Exchange({ transport: this.#transport, policy: this.#policy, clock: this.#clock, userAgent: `berth/${version}` });
   }
 
   async resolve(reference: Reference, o: RegistryCallOptions = {}): Promise<Descriptor> {
@@ -88,9 +89,37 @@ class Client implements RegistryClient {
     });
   }
 
+  push(reference: Reference, o: RegistryCallOptions & { readonly mountFrom?: readonly string[] | undefined } = {}): RegistryPush {
+    const { endpoints, signal } = this.#call(reference, o);
+    const endpoint = endpoints.find((one) => !one.isMirror);
+    if (endpoint === undefined) throw new BerthError("internal", `no endpoint for ${canonicalReference(reference)}`);
+    const session = this.#pushSession(reference, endpoint, o);
+    return new Push({
+      image: canonicalReference(reference),
+      mountFrom: o.mountFrom ?? [],
+      signal,
+      session,
+      request: (request) => this.#exchange.request(endpoint, session, { ...request, signal }),
+      waitForRetry: (failure, retry, wasReachable) => this.#waitForRetry(failure, retry, { wasReachable, signal }),
+    });
+  }
+
+  #pushSession(reference: Reference, endpoint: Endpoint, o: RegistryCallOptions & { readonly mountFrom?: readonly string[] | undefined }): Session {
+    const inline = presentCredentials(o.auth);
+    const find = inline === undefined ? () => this.#credentials(reference.registry) : () => Promise.resolve(inline);
+    const mounts = (o.mountFrom ?? []).map((repository) => `repository:${repository}:pull`);
+    return this.#exchange.session(endpoint, accountKey(inline), find, [`repository:${endpoint.repository}:pull,push`, ...mounts]);
+  }
+
+  async search(registry: string, term: string, limit: number, o: RegistryCallOptions = {}): Promise<readonly RegistrySearchHit[]> {
+    const signal = o.signal === undefined ? this.#closed.signal : AbortSignal.any([o.signal, this.#closed.signal]);
+    const account = presentCredentials(o.auth) ?? (await this.#credentials(registry));
+    return searchRegistry({ transport: this.#transport, policy: this.#policy, registry, term, limit, account, signal });
+  }
+
   close(): void {
     this.#closed.abort(new BerthError("aborted", "the registry client was closed"));
-    this.#closeTransport();
+    this.#transport.close();
   }
 
   /** `undefined` when the registry's HEAD is not usable: a GET then says the same, or says why not. */

@@ -4,7 +4,7 @@ import type { Endpoint, SchemePolicy } from "./config.ts";
 import { NetworkFailure, readErrorBody, StatusFailure } from "./failure.ts";
 import { sendFollowing } from "./redirects.ts";
 import { Session } from "./session.ts";
-import { type HttpResponse, readStart, type Transport } from "./transport.ts";
+import { type HttpRequest, type HttpResponse, readStart, type Transport } from "./transport.ts";
 import type { Credentials } from "./types.ts";
 
 export interface ExchangeOptions {
@@ -15,10 +15,13 @@ export interface ExchangeOptions {
 }
 
 export interface RegistryRequest {
-  readonly method: "GET" | "HEAD";
-  /** After `/v2/<repository>/`. */
-  readonly path: string;
+  readonly method: HttpRequest["method"];
+  /** After `/v2/<repository>/`, or a whole URL the registry gave. */
+  readonly path: string | URL;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: HttpRequest["body"];
+  /** Statuses that are a success. Default: 200 and 206. */
+  readonly accepts?: readonly number[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -38,11 +41,11 @@ export class Exchange {
   }
 
   /** The session for a repository at an endpoint. `account` tells callers with different credentials apart. */
-  session(endpoint: Endpoint, account: string, credentials: () => Promise<Credentials | undefined>): Session {
-    const key = `${endpoint.host} ${endpoint.repository} ${account}`;
+  session(endpoint: Endpoint, account: string, credentials: () => Promise<Credentials | undefined>, scopes?: readonly string[]): Session {
+    const key = `${endpoint.host} ${endpoint.repository} ${account} ${(scopes ?? []).join(" ")}`;
     const known = this.#sessions.get(key);
     this.#sessions.delete(key);
-    const session = known ?? new Session({ ...this.#o, host: endpoint.host, repository: endpoint.repository, credentials });
+    const session = known ?? new Session({ ...this.#o, host: endpoint.host, repository: endpoint.repository, credentials, scopes });
     // Reinserted, so that the first key is the one unused for longest.
     this.#sessions.set(key, session);
     for (const oldest of this.#sessions.keys()) {
@@ -52,13 +55,13 @@ export class Exchange {
     return session;
   }
 
-  /** An answer of status 200 or 206; any other is thrown as {@link StatusFailure}. */
+  /** An answer of a status that is a success; any other is thrown as {@link StatusFailure}. */
   async request(endpoint: Endpoint, session: Session, request: RegistryRequest): Promise<HttpResponse> {
     const response = await this.#authorized(endpoint, session, request).catch((error: unknown) => {
       if (isDenied(error)) this.#forget(session);
       throw error;
     });
-    if (response.status === 200 || response.status === 206) return response;
+    if ((request.accepts ?? [200, 206]).includes(response.status)) return response;
     const failure = await this.#statusFailure(response, session);
     if (isDenied(failure)) this.#forget(session);
     throw failure;
@@ -83,6 +86,7 @@ export class Exchange {
   }
 
   async #toKnownOrigin(endpoint: Endpoint, request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
+    if (request.path instanceof URL) return this.#send(request.path.origin, endpoint, request, authorization);
     const known = this.#origins.get(endpoint.host);
     if (known !== undefined) {
       try {
@@ -109,11 +113,14 @@ export class Exchange {
   }
 
   #send(origin: string, endpoint: Endpoint, request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const url = new URL(`/v2/${endpoint.repository}/${request.path}`, origin);
-    const own = authorization === undefined ? {} : { authorization };
+    const { method, path, body, signal } = request;
+    const url = path instanceof URL ? path : new URL(`/v2/${endpoint.repository}/${path}`, origin);
+    // Where a registry sends an upload elsewhere, that place knows from the URL who may.
+    const own = authorization === undefined || !endpoint.origins.includes(url.origin) ? {} : { authorization };
     const headers = { ...request.headers, ...own, "user-agent": this.#o.userAgent };
     const { transport, policy } = this.#o;
-    return sendFollowing(transport, { method: request.method, url, headers, signal: request.signal }, policy);
+    if (method === "GET" || method === "HEAD") return sendFollowing(transport, { method, url, headers, signal }, policy);
+    return transport.send({ method, url, headers, body, signal });
   }
 
   async #statusFailure(response: HttpResponse, session: Session): Promise<StatusFailure> {

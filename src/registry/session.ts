@@ -19,6 +19,8 @@ export interface SessionOptions {
   /** `host[:port]` of the registry, for messages. */
   readonly host: string;
   readonly repository: string;
+  /** What a token must allow. Default: pulling from the repository. */
+  readonly scopes?: readonly string[] | undefined;
   /** Asked at the first challenge, once. */
   readonly credentials: () => Promise<Credentials | undefined>;
 }
@@ -111,9 +113,10 @@ export class Session {
 
   async #requestToken(challenge: Challenge & { scheme: "bearer" }, credentials: Credentials | undefined): Promise<Token> {
     const realm = this.#realm(challenge);
-    const query = { service: challenge.service, scope: `repository:${this.#o.repository}:pull` };
+    const scopes = this.#o.scopes ?? [`repository:${this.#o.repository}:pull`];
+    const query = { service: challenge.service };
     if (credentials?.authType === "token") {
-      const form = { ...query, grant_type: "refresh_token", refresh_token: credentials.password, client_id: "berth" };
+      const form = { ...query, scope: scopes.join(" "), grant_type: "refresh_token", refresh_token: credentials.password, client_id: "berth" };
       const response = await this.#post(realm, form);
       // The token may be meant for the registry itself, and not to be exchanged.
       if (response.status >= 400 && response.status < 500 && response.status !== 429) {
@@ -125,6 +128,7 @@ export class Session {
     for (const [key, value] of Object.entries({ ...query, account: credentials?.username })) {
       if (value !== undefined) realm.searchParams.set(key, value);
     }
+    for (const scope of scopes) realm.searchParams.append("scope", scope);
     const headers = credentials === undefined ? {} : { authorization: this.#basic(credentials) };
     return this.#readToken(await this.#send({ method: "GET", url: realm, headers }));
   }

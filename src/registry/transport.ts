@@ -5,11 +5,17 @@ import { onAbort } from "../internal/abort.ts";
 import { NetworkFailure, toNetworkFailure } from "./failure.ts";
 
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly body?: string | RequestBody | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A body that is read while it is sent, and again when it has to be sent again. */
+export interface RequestBody {
+  readonly length: number;
+  bytes(): AsyncIterable<Uint8Array>;
 }
 
 /** An answer whose body is read once, or let go by {@link HttpResponse.discard}. */
@@ -84,7 +90,7 @@ function open(request: HttpRequest, agents: Agents, o: TransportOptions): Client
       host: url.host,
       "accept-encoding": "identity",
       ...request.headers,
-      ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+      ...(body === undefined ? {} : { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length }),
     },
   };
   if (!secure) return httpRequest({ ...options, agent: agents.http });
@@ -101,6 +107,7 @@ function answer(out: ClientRequest, request: HttpRequest, o: TransportOptions): 
       timer = setTimeout(silence, o.idleTimeoutMs, `no answer within ${o.idleTimeoutMs} ms`);
     };
     const aborted = onAbort(request.signal, (reason) => out.destroy(asError(reason)));
+    let isAnswered = false;
     const settle = (): void => {
       clearTimeout(timer);
       aborted[Symbol.dispose]();
@@ -111,14 +118,37 @@ function answer(out: ClientRequest, request: HttpRequest, o: TransportOptions): 
     });
     out.once("response", (incoming) => {
       settle();
+      isAnswered = true;
+      // An answer that did not wait for the whole body is a refusal; the connection is of no further use.
+      if (!out.writableEnded) incoming.once("close", () => out.destroy());
       resolve(response(incoming, request, o));
     });
     out.on("error", reject).once("close", () => {
       settle();
       reject(new NetworkFailure("lost", host, "the connection was closed before an answer came"));
     });
-    out.end(request.body);
+    const { body } = request;
+    if (body === undefined || typeof body === "string") out.end(body);
+    else sendBody(out, body, { onSent: () => timer.refresh(), isAnswered: () => isAnswered }).catch((error: unknown) => void out.destroy(asError(error)));
   });
+}
+
+/** As fast as the server takes it; being taken counts as a sign of life. */
+async function sendBody(out: ClientRequest, body: RequestBody, o: { readonly onSent: () => void; readonly isAnswered: () => boolean }): Promise<void> {
+  for await (const piece of body.bytes()) {
+    if (o.isAnswered() || out.destroyed) return;
+    if (!out.write(piece)) {
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          for (const event of ["drain", "close", "response"]) out.off(event, go);
+          resolve();
+        };
+        for (const event of ["drain", "close", "response"]) out.on(event, go);
+      });
+    }
+    o.onSent();
+  }
+  out.end();
 }
 
 function response(incoming: IncomingMessage, request: HttpRequest, o: TransportOptions): HttpResponse {

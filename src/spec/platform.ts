@@ -33,6 +33,11 @@ export function toOciPlatform(target: TargetPlatform | undefined): OciPlatform {
   };
 }
 
+/** The other way round; an operating system nobody can ask for is taken for Linux's kin. */
+export function fromOciPlatform({ os, architecture, variant, osVersion }: OciPlatform): TargetPlatform {
+  return { os: os === "darwin" ? "macos" : os === "windows" ? "windows" : "linux", arch: architecture, variant, osVersion };
+}
+
 /** `linux/arm64` or `linux/arm/v7`, as Docker prints and accepts it. */
 export function platformToString(platform: OciPlatform): string {
   return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");

@@ -20,6 +20,7 @@ import { archiveGet, archiveHead, changesContainer, exportContainerFs } from "./
 import { events } from "./events.ts";
 import { inspectImage, listImages, pullImage, pullProgress } from "./image-calls.ts";
 import { loadImages, saveImages } from "./image-archive-calls.ts";
+import { pushImage, resolveImage, searchImages } from "./image-registry-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
@@ -42,7 +43,7 @@ import { waitFor } from "./wait.ts";
 
 const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
 
-const notYet: readonly RuntimeMethod[] = ["searchImages", "updateContainerResources"];
+const notYet: readonly RuntimeMethod[] = ["updateContainerResources"];
 
 export const nativeCapabilities = capabilitiesExcept({
   ...Object.fromEntries(notYet.map((method) => [method, later])),
@@ -65,6 +66,8 @@ export class NativeRuntime extends BaseRuntime {
         volumes: volumesFacet(ctx),
         networks: networksFacet(ctx),
         info: async () => o.info(),
+        pushImage: async (image, auth, options = {}) => pushImage(ctx, image, auth, options),
+        resolveImage: (image, auth, options = {}) => resolveImage(ctx, image, auth, options),
         supervision: supervisionFacet(ctx),
       },
     });
@@ -258,6 +261,15 @@ export class NativeRuntime extends BaseRuntime {
   override async imageHistory(image: string, o?: t.CallOptions): Promise<readonly t.ImageHistoryEntry[]> {
     o?.signal?.throwIfAborted();
     return imageHistory(this.#ctx, image);
+  }
+
+  override async searchImages(
+    term: string,
+    limit: number,
+    o?: t.CallOptions & { readonly isOfficial?: boolean | undefined; readonly minStars?: number | undefined },
+  ): Promise<readonly t.ImageSearchResult[]> {
+    o?.signal?.throwIfAborted();
+    return searchImages(this.#ctx, term, limit, o ?? {});
   }
 
   override async saveImages(names: readonly string[], o?: t.CallOptions): Promise<t.ByteStream> {
