@@ -50,7 +50,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   testing: ["runtime", "spec", "errors", "internal", "archive"],
   http: ["docker-api", "engine", "runtime", "spec", "errors", "internal", "version"],
   daemon: ["http", "docker-api", "engine", "runtime", "spec", "errors", "internal", "state", "open-runtime", "version"],
-  cli: ["engine", "runtime", "spec", "errors", "internal", "open-runtime", "version"],
+  // `berth cp` reads and writes tars on the host's side.
+  cli: ["archive", "engine", "runtime", "spec", "errors", "internal", "open-runtime", "version"],
   "open-runtime": ["engine", "runtime", "errors", "runtimes/native", "runtimes/docker", "runtimes/mock", "runtimes/composite"],
   // A process of its own: puts the supervisor on top of the one backend that outlives processes.
   keeper: ["engine", "runtimes/native"],

@@ -34,6 +34,12 @@ export interface TreeWriterOptions {
   readonly noOverwriteDirNonDir?: boolean | undefined;
   /** Owner of everything written, whatever the archive says. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Follows no symlink at all below the directory: for a thread whose root is the host's. */
+  readonly beneath?: boolean | undefined;
+  /** What a name of the archive is called here, names of hard links' targets included. */
+  readonly rename?: ((name: string) => string) | undefined;
+  /** Needed where the process has a umask. */
+  readonly setsModes?: boolean | undefined;
 }
 
 interface OpenDirectory {
@@ -57,6 +63,8 @@ export class TreeWriter implements TarSink {
   readonly #directoryTimes = new Map<string, number>();
   #file: { readonly fd: number; readonly entry: TarEntry; readonly parent: OpenDirectory; readonly name: string } | undefined;
   #current = "";
+  readonly #ownUid = process.geteuid?.() ?? 0;
+  readonly #ownGid = process.getegid?.() ?? 0;
 
   constructor(dirFd: number, o: TreeWriterOptions = {}) {
     this.#dirFd = dirFd;
@@ -68,8 +76,9 @@ export class TreeWriter implements TarSink {
     return toDisplay(this.#current);
   }
 
-  begin(entry: TarEntry): void {
-    this.#current = entry.name;
+  begin(original: TarEntry): void {
+    this.#current = original.name;
+    const entry = this.#renamed(original);
     const components = componentsOf(entry.name, entry.name);
     const name = components.pop();
     // The directory itself stays as it is.
@@ -82,6 +91,12 @@ export class TreeWriter implements TarSink {
     if (entry.type === "directory") this.#noteDirectory([...components, name].join("/"), entry);
   }
 
+  #renamed(entry: TarEntry): TarEntry {
+    const { rename } = this.#o;
+    if (rename === undefined) return entry;
+    return { ...entry, name: rename(entry.name), linkName: entry.type === "hardlink" ? rename(entry.linkName) : entry.linkName };
+  }
+
   data(chunk: Buffer): void {
     if (this.#file === undefined) return;
     for (let at = 0; at < chunk.length; ) at += writeSync(this.#file.fd, chunk, at, chunk.length - at);
@@ -92,9 +107,9 @@ export class TreeWriter implements TarSink {
     if (file === undefined) return;
     const { fd, entry, parent } = file;
     const { uid, gid } = this.#ownerOf(entry);
-    if (uid !== 0 || gid !== 0 || parent.isSetgid) fchownSync(fd, uid, gid);
+    if (uid !== this.#ownUid || gid !== this.#ownGid || parent.isSetgid) fchownSync(fd, uid, gid);
     // After the change of owner, which clears these bits.
-    if ((entry.mode & specialBits) !== 0) fchmodSync(fd, entry.mode);
+    if (this.#o.setsModes === true || (entry.mode & specialBits) !== 0) fchmodSync(fd, entry.mode);
     setXattrs(fd, entry);
     setMtimeAt(fd, "", nanoseconds(entry.mtime));
     this.#file = undefined;
@@ -167,7 +182,7 @@ export class TreeWriter implements TarSink {
     if (target === undefined) throw refused(entry.name, "is a hard link to a directory");
     let from: number | undefined;
     try {
-      from = openPath(this.#dirFd, components.join("/") || ".", O_PATH | O_DIRECTORY);
+      from = this.#openPath(components.join("/") || ".");
       linkAt(from, target, parent.fd, name);
     } catch (error) {
       if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR")
@@ -209,14 +224,18 @@ export class TreeWriter implements TarSink {
     const path = components.join("/");
     return this.#opened(path, () => {
       try {
-        return openPath(this.#dirFd, path, O_PATH | O_DIRECTORY);
+        return this.#openPath(path);
       } catch (error) {
         if (errnoCode(error) !== "ENOENT") throw error;
       }
       const above = this.#parent(components.slice(0, -1));
       mkdirAt(above.fd, components.at(-1) ?? "", 0o755);
-      return openPath(this.#dirFd, path, O_PATH | O_DIRECTORY);
+      return this.#openPath(path);
     });
+  }
+
+  #openPath(path: string): number {
+    return openPath(this.#dirFd, path, O_PATH | O_DIRECTORY, this.#o.beneath);
   }
 
   #opened(path: string, open: () => number): OpenDirectory {

@@ -104,6 +104,30 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/port.ts")).portCommand,
   },
   {
+    name: "cp",
+    summary: "Copy files between a container and this host",
+    operands: "any",
+    load: async () => (await import("./commands/cp.ts")).cpCommand,
+  },
+  {
+    name: "diff",
+    summary: "Show what a container changed in its file system",
+    operands: "container-first",
+    load: async () => (await import("./commands/diff.ts")).diffCommand,
+  },
+  {
+    name: "commit",
+    summary: "Make an image of what a container changed",
+    operands: "container-first",
+    load: async () => (await import("./commands/commit.ts")).commitCommand,
+  },
+  {
+    name: "export",
+    summary: "Write the file system of a container as a tar",
+    operands: "container-first",
+    load: async () => (await import("./commands/export.ts")).exportCommand,
+  },
+  {
     name: "container",
     summary: "Work on all containers at once: prune",
     operands: "none",

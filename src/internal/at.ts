@@ -187,14 +187,15 @@ export function resolveInRoot(rootFd: number, path: string, flags: number): numb
 }
 
 const SYS_openat2 = 437;
-const RESOLVE_NO_MAGICLINKS = 0x02n;
+const RESOLVE = { NO_MAGICLINKS: 0x02n, NO_SYMLINKS: 0x04n, BENEATH: 0x08n } as const;
 
 /**
  * Opens a path of several names, which is a byte string. Symlinks on the way are followed as far as the thread's own root
- * reaches, but never the links of /proc, which lead anywhere.
+ * reaches, but never the links of /proc, which lead anywhere; `beneath` follows none and stays below `dirFd`.
  */
-export function openPath(dirFd: number, path: string, flags: number): number {
-  const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, RESOLVE_NO_MAGICLINKS]);
+export function openPath(dirFd: number, path: string, flags: number, beneath = false): number {
+  const resolve = beneath ? RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH : RESOLVE.NO_MAGICLINKS;
+  const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, resolve]);
   const declaration = "long syscall(long number, ...)";
   return call(declaration, `openat2 ${path}`, SYS_openat2, "int", dirFd, "void *", cString(path), "void *", how, "size_t", how.byteLength);
 }
