@@ -133,6 +133,12 @@ export const commands: readonly CommandEntry[] = [
     operands: "none",
     load: async () => (await import("./commands/container.ts")).containerCommand,
   },
+  {
+    name: "network",
+    summary: "Networks: create, ls, inspect, connect, disconnect, rm, prune",
+    operands: "none",
+    load: async () => (await import("./commands/network.ts")).networkCommand,
+  },
   { name: "version", summary: "Show the version", operands: "none", load: async () => (await import("./commands/version.ts")).versionCommand },
   {
     name: "info",

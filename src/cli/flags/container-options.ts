@@ -4,6 +4,7 @@ import { parsePlatform, type TargetPlatform } from "../../spec/platform.ts";
 import { collectEnvironment, collectLabels } from "./environment.ts";
 import { absoluteSecurityOpt, parseAddHost, parseDevice, parseRestart, parseSysctls, parseUlimits } from "./limits.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
+import { type NetworkFlags, networkFlags } from "./networks.ts";
 import { listOption, parseCpus, parseInteger, parseSize, parseSizeOrUnlimited } from "./values.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./volumes.ts";
 
@@ -29,7 +30,11 @@ export interface ContainerOptions {
   readonly groupAdd?: List;
   readonly entrypoint?: string;
   readonly hostname?: string;
-  readonly network?: string;
+  readonly network?: readonly string[];
+  readonly networkAlias?: readonly string[];
+  readonly ip?: string;
+  readonly ip6?: string;
+  readonly macAddress?: string;
   readonly dns?: List;
   readonly addHost?: List;
   readonly init?: boolean;
@@ -93,8 +98,12 @@ function networkOptions(): readonly Option[] {
   return [
     listOption("-p, --publish <[ip:][host:]container[/proto]>", "publish a port of the container on the host"),
     listOption("--expose <port[/proto]>", "note a port without publishing it"),
-    new Option("--network <network>", "bridge, host, none, container:<name> or the name of a network"),
-    new Option("--net <network>").hideHelp(),
+    listOption("--network <network>", "bridge, host, none, container:<name> or the name of a network; the first is the main one"),
+    listOption("--net <network>", "").hideHelp(),
+    listOption("--network-alias <name>", "a further name within the main network"),
+    new Option("--ip <ip>", "fixed IPv4 address in the main network"),
+    new Option("--ip6 <ip>", "fixed IPv6 address in the main network"),
+    new Option("--mac-address <mac>", "MAC address in the main network"),
     new Option("-h, --hostname <name>", "host name inside the container"),
     listOption("--dns <ip>", "name server"),
     listOption("--add-host <name:ip>", "add a line to /etc/hosts"),
@@ -163,7 +172,7 @@ export function targetPlatform(options: Pick<ContainerOptions, "platform">): Tar
 
 /** The container those flags describe. Throws {@link InvalidArgumentError} naming the flag's fault. */
 export function toServiceSpec(
-  options: ContainerOptions & { readonly net?: string },
+  options: ContainerOptions & { readonly net?: readonly string[] },
   image: string,
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
@@ -200,22 +209,16 @@ function entrypoint(text: string | undefined): readonly string[] | undefined {
   return text === "" ? [] : [text];
 }
 
-function network(options: ContainerOptions & { readonly net?: string }): Partial<ServiceSpec> {
+function network(options: ContainerOptions & NetworkFlags): Partial<ServiceSpec> {
   const ports: readonly PortMappingInput[] = (options.publish ?? []).flatMap(parsePublish);
   return {
-    networkMode: networkMode(options.network ?? options.net),
+    ...networkFlags(options),
     hostname: options.hostname,
     portMappings: ports,
     expose: (options.expose ?? []).flatMap(parseExpose),
     dns: options.dns,
     extraHosts: options.addHost?.map(parseAddHost),
   };
-}
-
-/** A word that is no mode is the name of a network (contract 1.3.2). */
-function networkMode(text: string | undefined): ServiceSpec["networkMode"] {
-  const isMode = text === undefined || text.includes(":") || ["default", "bridge", "host", "none"].includes(text);
-  return isMode ? text : { mode: "bridge", name: text };
 }
 
 function storage(options: ContainerOptions): readonly StorageSpec[] {

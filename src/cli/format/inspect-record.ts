@@ -66,7 +66,15 @@ function networkRecord(details: ContainerInspectDetails): object {
     Networks: Object.fromEntries(
       details.networks.map((network) => [
         network.network,
-        { Aliases: network.aliases, IPAddress: network.ipv4 ?? "", Gateway: network.gateway ?? "", MacAddress: network.macAddress ?? "" },
+        {
+          Aliases: network.aliases,
+          NetworkID: network.networkId ?? "",
+          Gateway: network.gateway ?? "",
+          IPAddress: network.ipv4 ?? "",
+          IPPrefixLen: network.prefix ?? 0,
+          GlobalIPv6Address: network.ipv6 ?? "",
+          MacAddress: network.macAddress ?? "",
+        },
       ]),
     ),
   };
