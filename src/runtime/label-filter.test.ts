@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matchesLabels } from "./label-filter.ts";
 
-test("labels are asked for by name, by value, or by another value", () => {
-  const labels = { tier: "web", empty: "", "a.b": "x=y" };
-  for (const wanted of ["tier", "tier=web", "tier!=db", "missing!=x", "empty", "empty=", "a.b=x=y"]) assert.ok(matchesLabels(labels, [wanted]), wanted);
-  for (const wanted of ["missing", "tier=", "tier!=web", "missing=x", "toString"]) assert.ok(!matchesLabels(labels, [wanted]), wanted);
-  assert.ok(matchesLabels(labels, []));
-  assert.ok(!matchesLabels(labels, ["tier=web", "missing"]));
+test("label filters must all hold; ! and != exclude", () => {
+  const labels = { app: "shop", empty: "", "with=": "x" };
+  for (const held of [["app"], ["app=shop"], ["empty="], ["empty"], ["!none"], ["app!=web"], ["!app=web"], ["app", "none!=x"], []]) {
+    assert.equal(matchesLabels(labels, held), true, held.join());
+  }
+  for (const failed of [["none"], ["app=web"], ["!app"], ["app!=shop"], ["app", "none"], ["toString"]]) {
+    assert.equal(matchesLabels(labels, failed), false, failed.join());
+  }
 });

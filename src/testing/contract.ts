@@ -21,6 +21,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `ipv6`: containers get IPv6 addresses in networks that have it
  * - `name-resolution`: names of containers resolve on bridge networks
  * - `volumes`: `extras.volumes`
+ * - `disk-usage`: `extras.diskUsage`
  * - `host-network`: published ports and container addresses can be reached from this process
  */
 export const traits = [
@@ -38,6 +39,7 @@ export const traits = [
   "ipv6",
   "name-resolution",
   "volumes",
+  "disk-usage",
   "host-network",
 ] as const;
 

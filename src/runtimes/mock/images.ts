@@ -97,6 +97,11 @@ export class ImageStore {
     return found;
   }
 
+  /** One per image, where {@link list} has one per name. */
+  all(): readonly StoredImage[] {
+    return [...this.#images.values()];
+  }
+
   list(): readonly ImageInfo[] {
     const entries = [...this.#images.values()].flatMap((image) =>
       (image.tags.size === 0 ? [image.id] : [...image.tags]).map((reference) => ({

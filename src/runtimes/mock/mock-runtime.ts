@@ -16,6 +16,7 @@ import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
 import { Change } from "./change.ts";
 import { MockControl } from "./control.ts";
 import type { Container } from "./container.ts";
+import { diskUsage } from "./disk-usage.ts";
 import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
 import * as lifecycle from "./lifecycle.ts";
@@ -68,6 +69,10 @@ export class MockRuntime extends BaseRuntime {
           return world.journal.follow(o, this.#closing.signal);
         },
         networks: mockNetworksFacet(world, (signal) => this.#checkOpen(signal)),
+        diskUsage: async (o = {}) => {
+          this.#checkOpen(o.signal);
+          return diskUsage(world);
+        },
         volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
         supervision: supervisionFacet(world),
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),

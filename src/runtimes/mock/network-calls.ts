@@ -4,7 +4,7 @@ import type { NetworkConnectOptions, NetworkDetails, NetworksFacet } from "../..
 import type { NetworkAttachmentDetail } from "../../runtime/types.ts";
 import { completeConnection } from "../../spec/complete-attachments.ts";
 import { type ContainerId, shortId } from "../../spec/container-id.ts";
-import { labelTest } from "../../spec/labels.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { predefinedNetworks } from "../../spec/network-options.ts";
 import type { Container } from "./container.ts";
 import type { MockEndpoint, MockNetworkRecord } from "./networks.ts";
@@ -69,13 +69,12 @@ function remove(world: World, details: NetworkDetails): void {
 }
 
 function prune(world: World, o: NonNullable<Parameters<NetworksFacet["prune"]>[0]>): { deleted: string[] } {
-  const hasLabels = labelTest(o.labels ?? []);
   const unused = allDetails(world).filter(
     ({ name, createdAt, labels }) =>
       !predefinedNetworks.includes(name) &&
       !world.networks.isUsed(name) &&
       (o.until === undefined || (createdAt !== undefined && createdAt < o.until)) &&
-      hasLabels(labels),
+      matchesLabels(labels, o.labels ?? []),
   );
   for (const details of unused) remove(world, details);
   return { deleted: unused.map(({ name }) => name) };

@@ -1,9 +1,9 @@
 /** Volumes of the simulated world, and the facet over them. */
 import { randomBytes } from "node:crypto";
 import { BerthError } from "../../errors.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import type { VolumeCreateOptions, VolumeDetails, VolumesFacet } from "../../runtime/extras.ts";
 import { volumeName } from "../../spec/complete-storage.ts";
-import { labelTest } from "../../spec/labels.ts";
 import type { Files } from "./file-tree.ts";
 import type { World } from "./world.ts";
 
@@ -69,8 +69,7 @@ export class MockVolumes {
   }
 
   prune(o: { readonly all?: boolean | undefined; readonly labels?: readonly string[] | undefined }): { deleted: readonly string[]; spaceReclaimed: number } {
-    const hasLabels = labelTest(o.labels ?? []);
-    const unused = this.list().filter((volume) => volume.users.size === 0 && (o.all || volume.anonymous) && hasLabels(volume.labels));
+    const unused = this.list().filter((volume) => volume.users.size === 0 && (o.all || volume.anonymous) && matchesLabels(volume.labels, o.labels ?? []));
     for (const { name } of unused) this.#delete(name);
     return { deleted: unused.map(({ name }) => name), spaceReclaimed: unused.reduce((sum, volume) => sum + sizeOf(volume.files), 0) };
   }

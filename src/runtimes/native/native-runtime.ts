@@ -15,6 +15,7 @@ import type { ContainerRecord } from "./container-store.ts";
 import { findContainer, mainAddress } from "./container-network.ts";
 import { createContainer } from "./create.ts";
 import { commitContainer } from "./files/commit-call.ts";
+import { diskUsage } from "./disk-usage.ts";
 import { archivePut } from "./files/put-call.ts";
 import { archiveGet, archiveHead, changesContainer, exportContainerFs } from "./files/read-calls.ts";
 import { events } from "./events.ts";
@@ -63,6 +64,7 @@ export class NativeRuntime extends BaseRuntime {
       extras: {
         attachContainer: (id, options) => this.#attach(id, options ?? {}),
         events: async (options = {}) => events(ctx, options),
+        diskUsage: async (options) => diskUsage(ctx, options?.signal),
         volumes: volumesFacet(ctx),
         networks: networksFacet(ctx),
         info: async () => o.info(),

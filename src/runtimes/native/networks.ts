@@ -4,7 +4,7 @@ import type { Network } from "../../network/types.ts";
 import type { NetworkConnectOptions, NetworkDetails, NetworksFacet } from "../../runtime/extras.ts";
 import { completeConnection } from "../../spec/complete-attachments.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
-import { labelTest } from "../../spec/labels.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { predefinedNetworks } from "../../spec/network-options.ts";
 import { recordConnection } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
@@ -67,11 +67,10 @@ async function removeNetwork(ctx: NativeContext, details: NetworkDetails): Promi
 
 /** Those that no container is in, running or not. */
 async function prune(ctx: NativeContext, o: NonNullable<Parameters<NetworksFacet["prune"]>[0]>): Promise<{ deleted: string[] }> {
-  const hasLabels = labelTest(o.labels ?? []);
   const deleted: string[] = [];
   for (const network of ctx.network.listNetworks()) {
     const isOld = o.until === undefined || network.createdAt < o.until;
-    if (predefinedNetworks.includes(network.name) || !isOld || !hasLabels(network.labels)) continue;
+    if (predefinedNetworks.includes(network.name) || !isOld || !matchesLabels(network.labels, o.labels ?? [])) continue;
     if (ctx.network.members(network.name, { all: true }).length > 0 || ctx.network.members(network.name).length > 0) continue;
     o.signal?.throwIfAborted();
     await removeNetwork(ctx, detailsOf(ctx, network));

@@ -4,10 +4,10 @@ import { remedyOf } from "../../internal/disk-full.ts";
 import { FileLock } from "../../internal/file-lock.ts";
 import { sizesOfTrees } from "../../internal/tree-size.ts";
 import type { ContainerMount } from "../../oci/mounts.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import type { VolumeCreateOptions, VolumeDetails, VolumesFacet } from "../../runtime/extras.ts";
 import { volumeName } from "../../spec/complete-storage.ts";
 import { type ContainerId, parseContainerId } from "../../spec/container-id.ts";
-import { labelTest } from "../../spec/labels.ts";
 import type { StorageSpec } from "../../spec/service-spec.ts";
 import { copyUp } from "../../volumes/copy-up.ts";
 import { mountMemory } from "../../volumes/memory-mounts.ts";
@@ -72,10 +72,9 @@ async function pruneVolumes(
   ctx: NativeContext,
   o: { readonly all?: boolean | undefined; readonly labels?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined },
 ): ReturnType<VolumesFacet["prune"]> {
-  const hasLabels = labelTest(o.labels ?? []);
   const unused = ctx.volumes.records
     .list()
-    .filter((volume) => (o.all || volume.isAnonymous) && hasLabels(volume.labels) && ctx.volumes.records.usersOf(volume.name).length === 0);
+    .filter((volume) => (o.all || volume.isAnonymous) && matchesLabels(volume.labels, o.labels ?? []) && ctx.volumes.records.usersOf(volume.name).length === 0);
   const sizes = await sizesOfTrees(
     unused.map(({ name }) => ctx.volumes.path(name)),
     o.signal,

@@ -4,6 +4,7 @@ import { archiveGetCases } from "./archive-get.ts";
 import { archivePutCases } from "./archive-put.ts";
 import { attachCases } from "./attach.ts";
 import { changesCases, commitCases } from "./changes.ts";
+import { diskUsageCases } from "./disk-usage.ts";
 import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
@@ -47,6 +48,7 @@ export const allCases: readonly ContractCase[] = [
   ...processFieldCases,
   ...storageFieldCases,
   ...volumeCases,
+  ...diskUsageCases,
   ...securityFieldCases,
   ...resourceFieldCases,
   ...archiveGetCases,
