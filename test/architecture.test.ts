@@ -39,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "oci",
     "version",
   ],
-  "runtimes/mock": ["runtime", "spec", "errors", "internal"],
+  "runtimes/mock": ["runtime", "spec", "errors", "internal", "archive"],
   // Its children are handed in; it keeps its table of choices and joins image archives.
   // Credentials are Docker's own, which the registry client reads as well.
   "runtimes/docker": ["runtime", "spec", "errors", "internal", "docker-api", "registry"],

@@ -45,6 +45,8 @@ export interface ContainerSetup {
 export class Container {
   readonly setup: ContainerSetup;
   readonly files: Files = new Map();
+  /** Contents of its tmpfs mounts by target, while it runs. */
+  readonly memory: Map<string, Files> = new Map();
   /** Anonymous volumes by target. */
   readonly volumes: Map<string, MockVolume> = new Map();
   name: string;

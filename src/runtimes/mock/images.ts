@@ -5,12 +5,15 @@ import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, PruneResult, PullP
 import { type OciPlatform, toOciPlatform } from "../../spec/platform.ts";
 import { assertTagTarget, canonicalReference, parseReference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
+import type { Files } from "./file-tree.ts";
 import type { MockRegistry, PublishedImage } from "./registry.ts";
 
 export interface StoredImage extends PublishedImage {
   readonly tags: Set<string>;
   /** `repo@sha256:…` */
   readonly repoDigests: Set<string>;
+  /** What a commit found in its container; absent for images that were pulled. */
+  readonly files?: Files | undefined;
 }
 
 const policies: readonly PullPolicy[] = ["always", "newer", "if_not_present", "never"];
@@ -147,6 +150,14 @@ export class ImageStore {
     return { deleted: gone.flatMap((image) => [...image.tags, image.id]), spaceReclaimed: sum(gone.map((image) => sum(image.layerSizes))) };
   }
 
+  /** An image made here. */
+  add(image: PublishedImage & { readonly files: Files }, name: string | undefined): StoredImage {
+    const stored: StoredImage = { ...image, tags: new Set(), repoDigests: new Set() };
+    this.#images.set(stored.id, stored);
+    if (name !== undefined) this.#moveTag(name, stored);
+    return stored;
+  }
+
   tag(source: string, target: string): void {
     const image = this.get(source);
     this.#moveTag(canonicalReference(assertTagTarget(target)), image);
@@ -161,6 +172,8 @@ export class ImageStore {
       repoDigests: [...image.repoDigests].sort(),
       created: image.config.created,
       author: image.config.author,
+      comment: image.config.comment,
+      container: image.config.container,
       architecture: image.config.architecture,
       variant: image.config.variant,
       os: image.config.os,

@@ -7,7 +7,8 @@ import type { CompleteSpec, ServiceSpec } from "../../spec/service-spec.ts";
 import { parseSignal } from "../../spec/signals.ts";
 import { AttachHub } from "./attach.ts";
 import { Container, type Run } from "./container.ts";
-import { type FileMount, FileTree } from "./file-tree.ts";
+import { FileTree } from "./file-tree.ts";
+import { lowerFiles, mountMemory, mountsOf } from "./mounts.ts";
 import type { StoredImage } from "./images.ts";
 import { ContainerLog } from "./log.ts";
 import { type ProcessExit, RunningProcess } from "./process.ts";
@@ -35,6 +36,7 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   const log = new ContainerLog(world.clock, spec.logs.maxSizeBytes);
   const setup = { id, hexId: hexId(world.uuid, id), name, spec, env, warnings, image, createdAt: world.clock.now(), log, hub: new AttachHub() };
   const container = new Container(setup);
+  for (const [path, bytes] of lowerFiles(container)) container.files.set(path, bytes);
   for (const member of spec.networks) world.networks.join(key, member);
   for (const target of anonymousTargets(spec, image)) container.volumes.set(target, world.volumes.take(undefined, setup.hexId));
   for (const entry of spec.storage) if (entry.type === "named") world.volumes.take(entry.name, setup.hexId);
@@ -119,6 +121,7 @@ function recordFailedStart(world: World, container: Container, thrown: unknown, 
 }
 
 function beginRun(world: World, container: Container, argv: readonly string[]): Run {
+  mountMemory(container);
   const { spec } = container;
   world.networks.leaseAll(container.key);
   const ports = takePorts(world, container);
@@ -151,16 +154,6 @@ export function surroundings(
   return { env: resolveEnv({ image: config.env, spec: setup.env, hostname, tty: spec.tty }), cwd, user: spec.user ?? config.user, hostname, files };
 }
 
-function mountsOf(world: World, container: Container): readonly FileMount[] {
-  const anonymous = [...container.volumes].map(([target, { files }]) => ({ target, files, readonly: false }));
-  const others = container.spec.storage.flatMap((entry): FileMount[] => {
-    if (entry.type === "named")
-      return [{ target: entry.target, files: world.volumes.take(entry.name, container.setup.hexId).files, readonly: entry.readonly === true }];
-    return entry.type === "tmpfs" ? [{ target: entry.target, files: new Map(), readonly: false }] : [];
-  });
-  return [...anonymous, ...others];
-}
-
 /** The address seen from outside: its own, another container's, or the host's. */
 export function addressOf(world: World, { key, spec, isRunning }: Container): string | undefined {
   const mode = spec.networkMode;
@@ -190,6 +183,7 @@ function finishRun(world: World, container: Container, exit: ProcessExit): void 
   world.ports.release(run.ports);
   container.exit = { ...exit, finishedAt: world.clock.now() };
   container.run = undefined;
+  container.memory.clear();
   container.paused = false;
   if (container.status === "running") container.status = "exited";
   planRestart(world, container, world.clock.monotonicMs() - run.startedMonotonicMs);

@@ -13,7 +13,9 @@ import type * as t from "../../runtime/types.ts";
 import { type ContainerId, containerIdLabel } from "../../spec/container-id.ts";
 import { canonicalReference, parseReference } from "../../spec/reference.ts";
 import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
+import { MockFiles } from "./archive.ts";
 import { Change } from "./change.ts";
+import { commitContainer } from "./commit.ts";
 import { MockControl } from "./control.ts";
 import type { Container } from "./container.ts";
 import { diskUsage } from "./disk-usage.ts";
@@ -28,19 +30,7 @@ import { supervisionFacet } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
-const unsupportedMethods = [
-  "searchImages",
-  "saveImages",
-  "loadImages",
-  "importImage",
-  "exportContainerFs",
-  "commitContainer",
-  "updateContainerResources",
-  "changesContainer",
-  "archiveGet",
-  "archivePut",
-  "archiveHead",
-] as const;
+const unsupportedMethods = ["searchImages", "saveImages", "loadImages", "importImage", "updateContainerResources"] as const;
 
 const minStatsMs = 100;
 
@@ -277,6 +267,49 @@ export class MockRuntime extends BaseRuntime {
 
   override imageHistory(image: string, o: t.CallOptions = {}): Promise<readonly t.ImageHistoryEntry[]> {
     return this.#call("imageHistory", o.signal, async () => this.#world.images.history(image));
+  }
+
+  override archiveGet(id: ContainerId, path: string, o: t.CallOptions = {}): Promise<t.ByteStream> {
+    return this.#stream("archiveGet", o.signal, async () => {
+      const [container, files] = this.#files(id);
+      files.stat(path);
+      this.#world.journal.recordContainer(container, "archive-path");
+      return () => files.archive(path);
+    });
+  }
+
+  override archivePut(id: ContainerId, path: string, tar: t.ByteSource, opts: t.ArchivePutOptions = {}, o: t.CallOptions = {}): Promise<void> {
+    return this.#call("archivePut", o.signal, async () => {
+      const [container, files] = this.#files(id);
+      await files.put(path, tar, opts, o.signal);
+      this.#world.journal.recordContainer(container, "extract-to-dir");
+    });
+  }
+
+  override archiveHead(id: ContainerId, path: string, o: t.CallOptions = {}): Promise<t.PathStat> {
+    return this.#call("archiveHead", o.signal, async () => this.#files(id)[1].stat(path));
+  }
+
+  override exportContainerFs(id: ContainerId, o: t.CallOptions = {}): Promise<t.ByteStream> {
+    return this.#stream("exportContainerFs", o.signal, async () => {
+      const [container, files] = this.#files(id);
+      this.#world.journal.recordContainer(container, "export");
+      return () => files.exported();
+    });
+  }
+
+  override changesContainer(id: ContainerId, o: t.CallOptions = {}): Promise<readonly t.FilesystemChangeEntry[]> {
+    return this.#call("changesContainer", o.signal, async () => this.#files(id)[1].changes());
+  }
+
+  override commitContainer(id: ContainerId, opts: t.CommitOptions, o: t.CallOptions = {}): Promise<t.CommitOutcome> {
+    return this.#locked("commitContainer", id, o, async (container) => commitContainer(this.#world, container, opts));
+  }
+
+  #files(id: ContainerId): readonly [Container, MockFiles] {
+    const container = this.#get(id);
+    container.refuseRemoving();
+    return [container, new MockFiles(this.#world, container)];
   }
 
   #get(id: ContainerId): Container {
