@@ -9,7 +9,6 @@ import type { ImageInspectInfo } from "../../runtime/types.ts";
 import type { Call } from "../call.ts";
 import { textParam } from "../query.ts";
 import { HttpError } from "../status.ts";
-import { networkLegs, primaryNetwork } from "./create-network.ts";
 import { readCreateBody } from "./create-shape.ts";
 import { createPlan } from "./create-spec.ts";
 import { bindSourcesToMake } from "./create-storage.ts";
@@ -28,7 +27,6 @@ export async function createContainer(engine: DockerEngine, call: Call): Promise
   await makeVolumes(engine, body);
   const id = await create(engine, spec, name);
   try {
-    await connectNetworks(engine, id, body);
     const details = await engine.runtime.inspectDetailed(id);
     const hexId = details.hexId ?? (await engine.containers.find(details.name ?? "")).hexId;
     engine.requests.put(hexId, sent);
@@ -98,19 +96,5 @@ async function makeVolumes(engine: DockerEngine, body: ContainerCreateBody): Pro
     if (Type !== "volume" || !Source) continue;
     if (driver && driver !== "local") throw new HttpError(400, `error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     if (Object.keys(options).length + Object.keys(labels).length > 0) await engine.runtime.extras?.volumes?.create({ name: Source, labels, options });
-  }
-}
-
-/** The primary network came with the spec; its aliases and addresses, and every further network, are joined now. */
-async function connectNetworks(engine: DockerEngine, id: ContainerId, body: ContainerCreateBody): Promise<void> {
-  const networks = engine.runtime.extras?.networks;
-  const primary = primaryNetwork(body);
-  for (const { network, options } of networkLegs(body)) {
-    const isPrimary = network === primary || (network === "bridge" && primary === "default");
-    const isPlain = Object.values(options).every((value) => value === undefined || (Array.isArray(value) && value.length === 0));
-    if (isPrimary && isPlain) continue;
-    if (networks === undefined) throw new HttpError(501, `the ${engine.runtime.backend} backend cannot connect a container to network ${network}`);
-    if (isPrimary) await networks.disconnect(network, id);
-    await networks.connect(network, id, options);
   }
 }

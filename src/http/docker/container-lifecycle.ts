@@ -2,6 +2,7 @@
 import type { ContainerUpdateBody } from "../../docker-api/containers.ts";
 import { assertFilterKeys, decodeFilters } from "../../docker-api/filters.ts";
 import { checkName, namePattern } from "../../engine/names.ts";
+import { startOrDiscard } from "../../engine/start-container.ts";
 import type { FoundContainer } from "../../engine/container-lookup.ts";
 import { type BerthError, isBerthError } from "../../errors.ts";
 import { parseSignal } from "../../spec/signals.ts";
@@ -22,7 +23,7 @@ export async function startContainer(engine: DockerEngine, call: Call): Promise<
     const { state } = await engine.runtime.containerState(id);
     if (state === "running") return call.empty(304);
     try {
-      await engine.runtime.startContainer(id);
+      await startOrDiscard(engine.runtime, id);
     } catch (error) {
       throw startFailure(error);
     }
@@ -56,7 +57,7 @@ export async function restartContainer(engine: DockerEngine, call: Call): Promis
   await withContainer(engine, refOf(call), async ({ id }) => {
     await engine.runtime.stopContainer(id, timeoutMs, { stopSignal });
     try {
-      await engine.runtime.startContainer(id);
+      await startOrDiscard(engine.runtime, id);
     } catch (error) {
       throw startFailure(error);
     }

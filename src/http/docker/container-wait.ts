@@ -47,8 +47,7 @@ async function existence(engine: DockerEngine, id: Parameters<DockerEngine["runt
 async function finish(call: Call, waiting: Promise<WaitOutcome>): Promise<void> {
   try {
     const outcome = await waiting;
-    const failed = outcome.reason === "runtime_error" ? { Error: { Message: "the container's process never ran" } } : {};
-    await call.write(`${JSON.stringify({ StatusCode: outcome.exitCode, ...failed })}\n`);
+    await call.write(`${JSON.stringify({ StatusCode: outcome.exitCode })}\n`);
   } catch (error) {
     if (call.signal.aborted) return;
     await call.write(`${JSON.stringify({ StatusCode: 0, Error: { Message: error instanceof Error ? error.message : String(error) } })}\n`);

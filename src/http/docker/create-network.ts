@@ -5,10 +5,10 @@ import type { EndpointSettings } from "../../docker-api/endpoint-settings.ts";
 import type { PortMap } from "../../docker-api/host-config.ts";
 import type { NetworkConnectOptions } from "../../runtime/extras.ts";
 import type { ImageInspectInfo } from "../../runtime/types.ts";
-import type { NetworkMode, PortMappingInput, ServiceSpec } from "../../spec/service-spec.ts";
+import type { NetworkAttachmentInput, NetworkMode, PortMappingInput, ServiceSpec } from "../../spec/service-spec.ts";
 import { HttpError } from "../status.ts";
 
-type NetworkFields = Pick<ServiceSpec, "networkMode" | "portMappings" | "expose" | "dns" | "extraHosts">;
+type NetworkFields = Pick<ServiceSpec, "networkMode" | "networks" | "portMappings" | "expose" | "dns" | "extraHosts">;
 
 export function networkSpec(body: ContainerCreateBody, image: ImageInspectInfo, warnings: string[]): NetworkFields {
   const host = body.HostConfig ?? {};
@@ -17,6 +17,7 @@ export function networkSpec(body: ContainerCreateBody, image: ImageInspectInfo, 
   const all = host.PublishAllPorts === true ? [...new Set([...exposed, ...(image.exposedPorts ?? [])])] : [];
   return {
     networkMode: body.NetworkDisabled === true ? { mode: "none" } : networkModeOf(primaryNetwork(body)),
+    networks: networkLegs(body),
     portMappings: [...published, ...missingPorts(all, published)],
     expose: [...new Set(exposed)],
     dns: host.Dns ?? undefined,
@@ -43,17 +44,16 @@ export function networkModeOf(text: string): NetworkMode {
   return { mode: "bridge", name: text };
 }
 
-export interface NetworkLeg {
-  readonly network: string;
-  readonly options: NetworkConnectOptions;
-}
-
-/** The legs of the body, the one of the primary network first. */
-export function networkLegs(body: ContainerCreateBody): readonly NetworkLeg[] {
+/** The body's legs. In modes without a network of their own Docker sends one all the same, and it says nothing. */
+function networkLegs(body: ContainerCreateBody): readonly NetworkAttachmentInput[] {
   const endpoints = body.NetworkingConfig?.EndpointsConfig ?? {};
   const primary = primaryNetwork(body);
-  const names = Object.keys(endpoints).sort((a, b) => Number(b === primary) - Number(a === primary));
-  return names.map((network) => ({ network, options: connectOptions(endpoints[network] ?? {}, network === primary ? body.MacAddress : undefined) }));
+  if (body.NetworkDisabled === true || /^(host|none|container:.*)$/.test(primary)) return [];
+  const name = (network: string): string => (network === "default" ? "bridge" : network);
+  return Object.keys(endpoints).map((network) => ({
+    name: name(network),
+    ...connectOptions(endpoints[network] ?? {}, name(network) === name(primary) ? body.MacAddress : undefined),
+  }));
 }
 
 export function connectOptions(endpoint: EndpointSettings, macAddress?: string): NetworkConnectOptions {

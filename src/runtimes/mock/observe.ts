@@ -1,6 +1,7 @@
 /** Records about a simulated container, as inspect, list and stats show them. */
 import type { ContainerInspectDetails, ContainerStats, MountDetail, PortMappingEntry, RuntimeContainerSummary, StatsSample } from "../../runtime/types.ts";
 import { containerIdLabel, nativeName } from "../../spec/container-id.ts";
+import { describedSpec } from "../../spec/described-spec.ts";
 import type { PortMapping } from "../../spec/service-spec.ts";
 import type { Container } from "./container.ts";
 import { networkDetails } from "./network-calls.ts";
@@ -40,6 +41,7 @@ export function inspect(world: World, container: Container): ContainerInspectDet
     user: around.user,
     hostname: around.hostname,
     tty: spec.tty,
+    spec: describedSpec(spec),
   };
 }
 

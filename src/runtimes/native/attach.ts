@@ -22,11 +22,17 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
   const { SeqpacketSocket } = await import("node-unix-socket");
   const queue = new OutputQueue();
   let socket: SeqpacketSocket | undefined;
+  // Input for a container that has not begun waits for it, in order.
+  const begun = Promise.withResolvers<void>();
+  let hasBegun = false;
+  let sent = begun.promise;
   let isOpen = true;
   let size: string | undefined;
   const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
+    hasBegun = true;
+    begun.resolve();
     socket?.destroy();
     queue.end();
   };
@@ -34,10 +40,18 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
   const handle: AttachHandle = {
     output: queue.read(close),
     write: async (bytes) => {
-      if (o.stdin === true && socket !== undefined) await write(socket, bytes, () => isOpen, name);
+      if (o.stdin !== true) return;
+      const kept = hasBegun ? bytes : Uint8Array.from(bytes);
+      const sending = sent.then(async () => {
+        if (socket !== undefined) await write(socket, kept, () => isOpen, name);
+      });
+      sent = sending.catch(() => {});
+      if (hasBegun) await sending;
     },
     endStdin: () => {
-      if (isOpen && o.stdin === true) socket?.end();
+      void sent.then(() => {
+        if (isOpen && o.stdin === true) socket?.end();
+      });
     },
     resize: (rows, cols) => {
       if (rows <= 0 || cols <= 0) return;
@@ -56,6 +70,8 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
     await connected(socket, paths.attachSocket, name);
     if (size !== undefined) tellMonitor(paths.controlFifo, size);
     for (const event of ["end", "close", "error"] as const) socket.on(event, close);
+    hasBegun = true;
+    begun.resolve();
   };
   return { handle, connect };
 }

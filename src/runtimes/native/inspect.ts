@@ -1,6 +1,7 @@
 import { mergeEnvironment, resolveWorkdir } from "../../oci/process.ts";
 import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary } from "../../runtime/types.ts";
 import { containerIdLabel } from "../../spec/container-id.ts";
+import { describedSpec } from "../../spec/described-spec.ts";
 import { mainAddress, networkDetails } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
@@ -42,6 +43,7 @@ export function inspectRecord(ctx: NativeContext, record: ContainerRecord): Cont
     user: spec.user ?? image?.user,
     hostname: facts.hostname,
     tty: spec.tty,
+    spec: describedSpec(spec),
   };
 }
 

@@ -46,6 +46,20 @@ export const attachCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "input that is there before the program is not lost, nor is its end",
+    needs: ["attach"],
+    run: async (t) => {
+      const id = await t.create({ argv: program(step.readLine(), step.echoStdin()), stdinOpen: true });
+      const handle = await attach(t, id, { stdin: true });
+      const output = collect(handle);
+      await handle.write(Buffer.from("early\nand "));
+      await handle.write(Buffer.from("more"));
+      handle.endStdin();
+      await t.runtime.startContainer(id);
+      assert.equal((await output).stdout, "got:early\nand more");
+    },
+  },
+  {
     name: "a mebibyte of input comes back unchanged",
     needs: ["attach"],
     run: async (t) => {

@@ -31,6 +31,19 @@ export const observeCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "inspect shows the description as it was completed, where the backend keeps it",
+    needs: ["inspectDetailed"],
+    run: async (t) => {
+      const id = await t.create({ argv: programs.forever(), env: { OPEN: "yes" }, stopGracePeriod: "3s", restartPolicy: { kind: "always" } });
+      const { spec } = await t.runtime.inspectDetailed(id);
+      if (spec === undefined) return;
+      assert.equal(spec.env?.["OPEN"], "yes");
+      assert.equal(spec.stopGracePeriod, 3000);
+      assert.equal(spec.restartPolicy?.kind, "always");
+      assert.equal(spec.lifecycle?.deleteOnExit, false);
+    },
+  },
+  {
     name: "inspect and list know a container from its creation to its removal",
     needs: ["inspectDetailed", "listContainers"],
     run: async (t) => {
