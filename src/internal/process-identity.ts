@@ -20,6 +20,15 @@ export function isAlive(process: ProcessIdentity | undefined): boolean {
   return process !== undefined && identifyProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+const PF_EXITING = 0x4;
+
+/** Whether it is gone or on its way: a dying init waits for the others of its pid namespace first. */
+export function isEnding(process: ProcessIdentity): boolean {
+  const fields = statFields(process.pid);
+  if (fields === undefined || Number(fields[19]) !== process.startTicks) return true;
+  return fields[0] === "Z" || fields[0] === "X" || (Number(fields[6]) & PF_EXITING) !== 0;
+}
+
 /** Id of the group the process is in; `undefined` when the process is gone or in the group of this one. */
 export function processGroup(pid: number): number | undefined {
   const group = Number(statFields(pid)?.[2]);

@@ -41,7 +41,7 @@ export async function findOciRuntime(o: FindRuntimeOptions): Promise<FoundRuntim
     const answer = cache.get(path) ?? cache.put(path, await probeRuntime(path));
     reasons.push(`${candidate}: ${answer.reason ?? "works"}`);
     if (answer.reason !== undefined) continue;
-    return { runtime: { name: basename(path), path, root: o.root, version: answer.version }, reasons };
+    return { runtime: { name: basename(path), path, root: o.root, version: answer.version, execCgroup: answer.execCgroup }, reasons };
   }
   throw new BerthError("configuration", `no OCI runtime works on this host (${reasons.join("; ")}); install crun or runc (Debian: apt install crun)`);
 }
@@ -65,6 +65,8 @@ export interface ProbeAnswer {
   /** Absent = it works. */
   readonly reason?: string | undefined;
   readonly version?: string | undefined;
+  /** `exec --cgroup` is known. */
+  readonly execCgroup?: boolean | undefined;
 }
 
 const probeTimeoutMs = 20_000;
@@ -79,7 +81,7 @@ export async function probeRuntime(path: string): Promise<ProbeAnswer> {
     writeProbeBundle(directory, id);
     const version = await run(runtimeVersionCommand(path), { signal });
     const done = await runToEnd(path, [...globalArgs(runtime), "run", "--bundle", directory, id], { signal });
-    if (done.exitCode === 0) return { version };
+    if (done.exitCode === 0) return { version, execCgroup: await knowsExecCgroup(path, signal) };
     const remove = deleteCommand(runtime, id, { force: true });
     await runToEnd(remove.program, remove.args);
     return { version, reason: explainRefusal(done.stderr || `it ended with ${done.exitCode ?? "a signal"}`) };
@@ -88,6 +90,11 @@ export async function probeRuntime(path: string): Promise<ProbeAnswer> {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+async function knowsExecCgroup(path: string, signal: AbortSignal): Promise<boolean> {
+  const help = await runToEnd(path, ["exec", "--help"], { signal });
+  return /^\s*--cgroup\b/m.test(help.stdout + help.stderr);
 }
 
 /** The root is an empty directory over which the host's own programs are bound read-only: no image is needed. */
@@ -154,7 +161,7 @@ class AnswerCache {
     const stored = this.#answers[this.#key(path)];
     if (!isRecord(stored)) return undefined;
     const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-    return { reason: text(stored["reason"]), version: text(stored["version"]) };
+    return { reason: text(stored["reason"]), version: text(stored["version"]), execCgroup: stored["execCgroup"] === true };
   }
 
   /** A cache that cannot be written only costs time. */

@@ -17,14 +17,16 @@ export interface ExecProcessInput {
   readonly workingDir?: string | undefined;
   readonly privileged?: boolean | undefined;
   readonly tty?: boolean | undefined;
+  /** Of the terminal. */
+  readonly size?: { readonly rows: number; readonly cols: number } | undefined;
   /** All that `privileged` can give. */
   readonly hostCapabilities: readonly string[];
 }
 
 /**
  * The `process.json` of an exec (contract 1.8): everything not asked for is the container's. Throws `invalid_spec` for an empty
- * command, a relative directory that cannot be resolved or an unknown user. Seccomp stays the container's even when
- * privileged: OCI runtimes take it from the container, not from this document.
+ * command, a relative directory that cannot be resolved or an unknown user. Seccomp is not in this document: OCI runtimes
+ * take it from the container.
  */
 export function buildExecProcess(o: ExecProcessInput): OciProcess {
   const { container, tty = false, privileged = false } = o;
@@ -34,6 +36,7 @@ export function buildExecProcess(o: ExecProcessInput): OciProcess {
   const { apparmorProfile, selinuxLabel, oomScoreAdj } = container;
   return {
     terminal: tty,
+    ...(tty && o.size !== undefined ? { consoleSize: { height: o.size.rows, width: o.size.cols } } : {}),
     user: user === undefined ? container.user : { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: o.command,
     env: mergeEnvironment(container.env, added),

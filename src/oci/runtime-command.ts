@@ -12,6 +12,8 @@ export interface OciRuntime {
   /** Its state directory (`--root`): one of our own, so that foreign containers are out of reach. */
   readonly root: string;
   readonly version?: string | undefined;
+  /** Whether `exec` can put the process into a cgroup below the container's (`--cgroup`). */
+  readonly execCgroup?: boolean | undefined;
 }
 
 /** Arguments that go before every subcommand; conmon passes them on one by one. */
@@ -71,17 +73,25 @@ export interface ExecArgs {
   /** Where the runtime's own complaints go, as JSON lines, apart from what the program writes. */
   readonly logFile?: string | undefined;
   readonly tty?: boolean | undefined;
+  /** Unix socket the runtime hands the terminal to. */
+  readonly consoleSocket?: string | undefined;
+  /** Name below the container's cgroup; for runc on cgroup v1 with the hierarchy before it, as `pids:name`. */
+  readonly cgroup?: string | undefined;
+  /** Instead of the runtime's own state directory. */
+  readonly root?: string | undefined;
 }
 
 export function execArgs(runtime: OciRuntime, id: string, o: ExecArgs): readonly string[] {
   return [
-    ...globalArgs(runtime),
+    ...globalArgs(o.root === undefined ? runtime : { ...runtime, root: o.root }),
     ...(o.logFile === undefined ? [] : ["--log", o.logFile, "--log-format", "json"]),
     "exec",
     "--process",
     o.processFile,
     ...(o.pidFile === undefined ? [] : ["--pid-file", o.pidFile]),
     ...(o.tty ? ["--tty"] : []),
+    ...(o.consoleSocket === undefined ? [] : ["--console-socket", o.consoleSocket]),
+    ...(o.cgroup === undefined ? [] : ["--cgroup", o.cgroup]),
     id,
   ];
 }

@@ -13,6 +13,7 @@ export interface OciRuntimeSpec {
 /** Also the whole of the document that `exec --process` takes. */
 export interface OciProcess {
   readonly terminal: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
   readonly user: OciUser;
   readonly args: readonly string[];
   /** `KEY=VALUE` */

@@ -10,6 +10,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `kernel`: programs are real ones, so that any shell text runs and namespaces, limits and mounts can be seen from inside
  * - `reopen`: the state can be opened a second time while or after the first runtime is open
  * - `attach`: `extras.attachContainer`
+ * - `exec-handles`: `extras.openExec` and `extras.resizeContainer`
  * - `events`: `extras.events`
  * - `restart-policy`: somebody acts on `restartPolicy`
  * - `health`: somebody acts on health checks
@@ -28,6 +29,7 @@ export const traits = [
   "kernel",
   "reopen",
   "attach",
+  "exec-handles",
   "events",
   "restart-policy",
   "health",

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Duplex } from "node:stream";
 import { BerthError } from "../../errors.ts";
 import type { ExecOutputChunk } from "../../runtime/exec-events.ts";
+import type { ExecProcessOptions } from "../../runtime/extras.ts";
 import type { ExecHandle, ExecOptions } from "../../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { surroundings } from "./lifecycle.ts";
@@ -22,8 +23,9 @@ export interface StartedExec {
 }
 
 /** Throws `conflict` when the container does not run or is paused, `invalid_spec` for an empty command. */
-export function startExec(world: World, container: Container, o: ExecOptions, mode: "keep" | "wait"): StartedExec {
+export function startExec(world: World, container: Container, o: ExecOptions & Pick<ExecProcessOptions, "size">, mode: "keep" | "wait"): StartedExec {
   if (o.command.length === 0) throw new BerthError("invalid_spec", "the command is empty; name a program");
+  const { size } = o;
   const run = container.mustRun("exec in");
   if (container.paused) throw new BerthError("conflict", `cannot exec in ${container.key}: it is paused; unpause it first`);
   const around = surroundings(container, world);
@@ -39,6 +41,7 @@ export function startExec(world: World, container: Container, o: ExecOptions, mo
     isInit: false,
     write: (channel, bytes) => output.add(channel, o.tty === true ? toTerminal(bytes) : bytes),
   });
+  if (size !== undefined && o.tty === true) process.resize(size.rows, size.cols);
   run.execs.add(process);
   const told = { execID: randomBytes(32).toString("hex") };
   for (const action of ["exec_create", "exec_start"]) world.journal.recordContainer(container, `${action}: ${o.command.join(" ")}`, told);

@@ -19,6 +19,7 @@ import { commitContainer } from "./commit.ts";
 import { MockControl } from "./control.ts";
 import type { Container } from "./container.ts";
 import { diskUsage } from "./disk-usage.ts";
+import { openExec } from "./exec-process.ts";
 import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
 import * as lifecycle from "./lifecycle.ts";
@@ -65,6 +66,14 @@ export class MockRuntime extends BaseRuntime {
         },
         volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
         supervision: supervisionFacet(world),
+        resizeContainer: async (id, rows, cols, o = {}) => {
+          this.#checkOpen(o.signal);
+          resizeTerminal(this.#get(id), rows, cols);
+        },
+        openExec: async (id, options, o = {}) => {
+          this.#checkOpen(o.signal);
+          return openExec(this.#world, this.#get(id), options, o.signal);
+        },
         info: async () => ({ backend: "mock", version: "1", facts: { Containers: String(this.#world.containers.size) }, warnings: [] }),
       },
     });
@@ -397,6 +406,12 @@ export class MockRuntime extends BaseRuntime {
     signal?.addEventListener("abort", () => timer[Symbol.dispose](), { once: true });
     return promise;
   }
+}
+
+function resizeTerminal(container: Container, rows: number, cols: number): void {
+  const { process } = container.mustRun("resize the terminal of");
+  if (!container.spec.tty) throw new BerthError("conflict", `container ${container.key} has no terminal; create it with tty`);
+  process.resize(rows, cols);
 }
 
 function killOnAbort(started: StartedExec, signal: AbortSignal | undefined): void {

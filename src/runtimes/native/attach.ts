@@ -55,7 +55,7 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
     },
     resize: (rows, cols) => {
       if (rows <= 0 || cols <= 0) return;
-      size = `1 ${rows} ${cols}\n`;
+      size = sizeMessage(rows, cols);
       if (socket !== undefined) tellMonitor(paths.controlFifo, size);
     },
     close,
@@ -74,6 +74,15 @@ export async function openAttach(paths: ContainerPaths, name: string, o: AttachO
     begun.resolve();
   };
   return { handle, connect };
+}
+
+/** Size of the main process's terminal; zero values change nothing. */
+export function resizeTerminal(paths: ContainerPaths, rows: number, cols: number): void {
+  if (rows > 0 && cols > 0) tellMonitor(paths.controlFifo, sizeMessage(rows, cols));
+}
+
+function sizeMessage(rows: number, cols: number): string {
+  return `1 ${rows} ${cols}\n`;
 }
 
 /** A FIFO without a reader would block its writer for ever: when conmon is gone there is nobody to tell. */

@@ -9,24 +9,35 @@ const readAheadBytes = 256 * 1024;
 
 /** Output of an exec in arrival order, between its pipes and one reader. */
 export class ExecOutput {
-  readonly #sources: readonly Readable[];
+  readonly #sources: Readable[] = [];
   readonly #queue: ExecChunk[] = [];
   #size = 0;
   #open = 0;
   #claimed = false;
+  #isClosed = false;
   #wake = (): void => {};
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(sources: readonly (readonly [Readable, ExecChunk["channel"]])[]) {
-    this.#sources = sources.map(([source]) => source);
-    this.#open = sources.length;
+  /** `expects` = how many sources come later, by {@link add}. */
+  constructor(sources: readonly (readonly [Readable, ExecChunk["channel"]])[], o: { readonly expects?: number } = {}) {
+    this.#open = sources.length + (o.expects ?? 0);
     if (this.#open === 0) this.#ended.resolve();
-    for (const [source, channel] of sources) {
-      source.on("data", (bytes: Uint8Array) => this.push({ channel, bytes }));
-      // A pty answers EIO when its last process is gone: that is its end of file.
-      source.on("error", () => source.destroy());
-      source.once("close", () => this.#sourceEnded());
-    }
+    for (const [source, channel] of sources) this.#listen(source, channel);
+  }
+
+  /** A source that was expected; without one it does not come any more. */
+  add(source: Readable | undefined, channel: ExecChunk["channel"]): void {
+    if (source === undefined) this.#sourceEnded();
+    else this.#listen(source, channel);
+  }
+
+  #listen(source: Readable, channel: ExecChunk["channel"]): void {
+    this.#sources.push(source);
+    source.on("data", (bytes: Uint8Array) => this.push({ channel, bytes }));
+    // A pty answers EIO when its last process is gone: that is its end of file.
+    source.on("error", () => source.destroy());
+    source.once("close", () => this.#sourceEnded());
+    if (this.#isClosed) source.destroy();
   }
 
   push(chunk: ExecChunk): void {
@@ -69,6 +80,7 @@ export class ExecOutput {
 
   /** Lets go of the pipes: what is still written to them fails. */
   close(): void {
+    this.#isClosed = true;
     for (const source of this.#sources) source.destroy();
   }
 

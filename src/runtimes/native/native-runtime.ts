@@ -9,7 +9,7 @@ import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
-import { openAttach } from "./attach.ts";
+import { openAttach, resizeTerminal } from "./attach.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { findContainer, mainAddress } from "./container-network.ts";
@@ -27,7 +27,7 @@ import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
 import { type LogSourceState, readLog } from "./log-file.ts";
 import { networksFacet } from "./networks.ts";
-import { exec, execPty, execStream } from "./process-calls.ts";
+import { exec, execStream, openExec } from "./process-calls.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import { pruneContainers } from "./prune.ts";
 import { removeContainer } from "./remove.ts";
@@ -63,6 +63,8 @@ export class NativeRuntime extends BaseRuntime {
       capabilities: nativeCapabilities,
       extras: {
         attachContainer: (id, options) => this.#attach(id, options ?? {}),
+        resizeContainer: async (id, rows, cols, o) => this.#resize(id, rows, cols, o),
+        openExec: async (id, options, o) => openExec(this.#ctx, id, options, o?.signal),
         events: async (options = {}) => events(ctx, options),
         diskUsage: async (options) => diskUsage(ctx, options?.signal),
         volumes: volumesFacet(ctx),
@@ -218,7 +220,7 @@ export class NativeRuntime extends BaseRuntime {
   }
 
   override async execPty(id: ContainerId, opts: t.ExecOptions, o?: t.CallOptions): Promise<t.ExecHandle> {
-    return execPty(this.#ctx, id, opts, o?.signal);
+    return openExec(this.#ctx, id, opts, o?.signal);
   }
 
   pullImage(image: string, o?: PullOptions): Promise<void> {
@@ -325,6 +327,13 @@ export class NativeRuntime extends BaseRuntime {
     else this.#ctx.pendingAttaches.set(record.key, [...(this.#ctx.pendingAttaches.get(record.key) ?? []), pending]);
     this.#ctx.journal.recordContainer(record, "attach");
     return pending.handle;
+  }
+
+  #resize(id: ContainerId, rows: number, cols: number, o: t.CallOptions | undefined): void {
+    const record = this.#record(id, o);
+    if (!isRunning(record)) throw new BerthError("conflict", `container ${record.name} is not running`, { container: record.key });
+    if (!record.facts.spec.tty) throw new BerthError("conflict", `container ${record.name} has no terminal; create it with tty`, { container: record.key });
+    resizeTerminal(pathsOf(this.#ctx, id), rows, cols);
   }
 
   #record(id: ContainerId, o: t.CallOptions | undefined): ContainerRecord {

@@ -8,6 +8,7 @@ import { diskUsageCases } from "./disk-usage.ts";
 import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
+import { execHandleCases } from "./exec-handles.ts";
 import { imageStoreCases } from "./image-store.ts";
 import { healthCases } from "./health.ts";
 import { imageCases } from "./images.ts";
@@ -37,6 +38,7 @@ export const allCases: readonly ContractCase[] = [
   ...logCases,
   ...execCases,
   ...execPtyCases,
+  ...execHandleCases,
   ...attachCases,
   ...eventCases,
   ...restartPolicyCases,
