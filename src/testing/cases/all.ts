@@ -1,6 +1,7 @@
 import type { ContractCase } from "../contract.ts";
 import { abandonCases } from "./abandon.ts";
 import { archiveGetCases } from "./archive-get.ts";
+import { archiveKernelCases } from "./archive-kernel.ts";
 import { archivePutCases } from "./archive-put.ts";
 import { attachCases } from "./attach.ts";
 import { changesCases, commitCases } from "./changes.ts";
@@ -55,6 +56,7 @@ export const allCases: readonly ContractCase[] = [
   ...resourceFieldCases,
   ...archiveGetCases,
   ...archivePutCases,
+  ...archiveKernelCases,
   ...changesCases,
   ...commitCases,
   ...abandonCases,
