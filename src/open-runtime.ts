@@ -15,7 +15,7 @@ export interface OpenOptions {
   readonly runDir?: string | undefined;
   /** `crun`, `runc` or the path of any OCI runtime. */
   readonly ociRuntime?: string | undefined;
-  /** Of the backend `composite`: what it stands in front of, the primary first. Default: `native` alone. */
+  /** Of the backend `composite`: what it stands in front of, the primary first. Default `native` and `docker`. */
   readonly children?: readonly BackendName[] | undefined;
   /** Of the backend `docker`: as in `DOCKER_HOST`. Default: Docker's environment variables, its context, the usual sockets. */
   readonly endpoint?: string | undefined;
@@ -57,7 +57,7 @@ const defaultRoot = "/var/lib/berth";
 
 async function openComposite(o: OpenOptions): Promise<Runtime> {
   const { openCompositeRuntime } = await import("./runtimes/composite/open.ts");
-  const names = o.children ?? ["native"];
+  const names = o.children ?? ["native", "docker"];
   if (names.includes("composite")) throw new BerthError("invalid_spec", "a composite cannot stand in front of a composite");
   const children: CompositeChild[] = [];
   try {
@@ -133,5 +133,5 @@ export async function backendCapabilities(): Promise<Readonly<Record<BackendName
   const { dockerCapabilities: docker } = await import("./runtimes/docker/docker-runtime.ts");
   const { capabilities: mock } = (await import("./runtimes/mock/index.ts")).createMockRuntime();
   const { compositeCapabilities } = await import("./runtimes/composite/capabilities.ts");
-  return { native, docker, composite: compositeCapabilities([native]), mock };
+  return { native, docker, composite: compositeCapabilities([native, docker]), mock };
 }
