@@ -7,6 +7,15 @@ import { type OpenedBackend, runContract } from "../../src/testing/run-contract.
 import { openDemoRegistry } from "../support/demo-registry.ts";
 import { startDockerd } from "../support/dockerd.ts";
 
+runContract({
+  name: "composite of native and docker",
+  open: openComposite,
+  skips: {
+    "prune takes nothing that a pull or a create in progress needs": "dockerd refuses a prune while another one runs",
+    "removal by id or digest takes an image of one name": "on dockerd a removal by digest takes that name only, and the tag stays",
+  },
+  timeoutMs: 60_000,
+});
 
 async function openComposite(): Promise<OpenedBackend> {
   const root = mkdtempSync(join(tmpdir(), "berth-contract-"));

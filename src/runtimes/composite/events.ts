@@ -28,13 +28,21 @@ export async function mergedEvents(children: Children, o: EventsOptions = {}): P
     stop.abort(error);
     throw error;
   }
-  return guardedStream((ended) => merge(sources, place, ended, () => stop.abort()), o.signal);
+  const leave = (): void => {
+    stop.abort();
+    for (const source of sources.values()) source.return?.().catch(() => {});
+  };
+  return guardedStream((ended) => {
+    // Also a stream that nobody ever read from is left.
+    ended.addEventListener("abort", leave, { once: true });
+    return merge(sources, place, leave);
+  }, o.signal);
 }
 
 type Arrival = { readonly name: string; readonly step: IteratorResult<RuntimeEvent> } | { readonly name: string; readonly error: unknown };
 
-/** At most one event of each child is waiting. When the reader has left, `stop` ends the children's streams and so this one. */
-async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: Place, ended: AbortSignal, stop: () => void): AsyncGenerator<RuntimeEvent> {
+/** At most one event of each child is waiting. When the reader has left, `leave` ends the children's streams and so this one. */
+async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: Place, leave: () => void): AsyncGenerator<RuntimeEvent> {
   const arrived: Arrival[] = [];
   let wake = (): void => {};
   const take = (arrival: Arrival): void => {
@@ -50,7 +58,6 @@ async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: P
         (error: unknown) => take({ name, error }),
       );
   };
-  ended.addEventListener("abort", stop, { once: true });
   let place = from;
   let open = sources.size;
   try {
@@ -68,8 +75,7 @@ async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: P
       }
     }
   } finally {
-    stop();
-    await Promise.allSettled([...sources.values()].map((source) => source.return?.()));
+    leave();
   }
 }
 

@@ -56,14 +56,14 @@ async function* progressOf(
   yield done;
 }
 
-/** What several children have under the same reference with the same digest is one image. */
+/** What several children have under the same reference with the same digest is one image. Sorted by reference. */
 export function mergedImages(lists: readonly (readonly t.ImageInfo[])[]): readonly t.ImageInfo[] {
   const seen = new Map<string, t.ImageInfo>();
   for (const image of lists.flat()) {
     const key = `${image.reference} ${image.digest ?? image.id ?? ""}`;
     if (!seen.has(key)) seen.set(key, image);
   }
-  return [...seen.values()];
+  return [...seen.values()].sort((a, b) => (a.reference < b.reference ? -1 : 1));
 }
 
 /**

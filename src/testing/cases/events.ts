@@ -23,6 +23,8 @@ async function until(stream: AsyncIterable<RuntimeEvent>, id: ContainerId, actio
   return assert.fail(`the stream ended before ${action}; it held ${actions(seen).join(", ")}`);
 }
 
+const withoutCursors = (seen: readonly RuntimeEvent[]): unknown[] => seen.map(({ cursor: _, ...event }) => event);
+
 const actions = (seen: readonly RuntimeEvent[]): string[] => seen.map(({ action }) => action);
 
 function find(seen: readonly RuntimeEvent[], action: string): RuntimeEvent {
@@ -240,7 +242,8 @@ export const eventCases: readonly ContractCase[] = [
       await other.removeContainer(id);
       const [here, there] = await Promise.all(streams.map((stream) => until(stream, id, "destroy")));
       assert.deepEqual(actions(here ?? []), ["create", "start", "die", "destroy"]);
-      assert.deepEqual(here, there);
+      // Cursors are opaque: two readers need not be given the same text for one place.
+      assert.deepEqual(withoutCursors(here ?? []), withoutCursors(there ?? []));
     },
   },
   {

@@ -158,8 +158,10 @@ export const networksCases: readonly ContractCase[] = [
     run: async (t) => {
       const id = await t.create({ networkMode: "bridge" });
       const name = "no-such-network";
-      for (const call of [facet(t).inspect(name), facet(t).remove(name), facet(t).connect(name, id), facet(t).disconnect(name, id)]) {
-        const error = await rejectsWith("not_found", call);
+      const networks = facet(t);
+      const calls = [() => networks.inspect(name), () => networks.remove(name), () => networks.connect(name, id), () => networks.disconnect(name, id)];
+      for (const call of calls) {
+        const error = await rejectsWith("not_found", call());
         assert.ok(error.message.includes(name), error.message);
       }
       await rejectsWith("not_found", t.runtime.createContainer(t.newId(), t.spec({ networkMode: `bridge:${name}` })));
