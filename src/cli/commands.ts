@@ -139,6 +139,18 @@ export const commands: readonly CommandEntry[] = [
     operands: "none",
     load: async () => (await import("./commands/network.ts")).networkCommand,
   },
+  {
+    name: "volume",
+    summary: "Volumes: create, ls, inspect, rm, prune",
+    operands: "none",
+    load: async () => (await import("./commands/volume.ts")).volumeCommand,
+  },
+  {
+    name: "system",
+    summary: "The engine as a whole: df, info, prune",
+    operands: "none",
+    load: async () => (await import("./commands/system.ts")).systemCommand,
+  },
   { name: "version", summary: "Show the version", operands: "none", load: async () => (await import("./commands/version.ts")).versionCommand },
   {
     name: "info",

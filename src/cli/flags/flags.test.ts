@@ -71,6 +71,8 @@ describe("--volume, --mount and --tmpfs", () => {
     assert.deepEqual(parseVolume("/host:/x:ro"), { type: "bind", source: "/host", target: "/x", readonly: true });
     assert.deepEqual(parseVolume("./here:/x:z"), { type: "bind", source: join(process.cwd(), "here"), target: "/x", readonly: false });
     assert.deepEqual(parseVolume("data:/x:ro"), { type: "named", name: "data", target: "/x", readonly: true });
+    assert.deepEqual(parseVolume("data:/x:nocopy"), { type: "named", name: "data", target: "/x", readonly: false, nocopy: true });
+    assert.deepEqual(parseMount("type=volume,src=data,dst=/x,volume-nocopy"), { type: "named", name: "data", target: "/x", readonly: false, nocopy: true });
     assert.deepEqual(parseVolume("/anon"), { type: "anonymous", target: "/anon" });
     assert.deepEqual(parseMount("type=bind,src=/a,dst=/b,readonly"), { type: "bind", source: "/a", target: "/b", readonly: true });
     assert.deepEqual(parseMount("source=data,target=/b"), { type: "named", name: "data", target: "/b", readonly: false });
@@ -82,7 +84,7 @@ describe("--volume, --mount and --tmpfs", () => {
 
   test("refuse what would not do what it says", () => {
     refused(() => parseVolume("data:relative"), /not an absolute path/);
-    refused(() => parseVolume("a:/b:nocopy"), /unknown option "nocopy"/);
+    refused(() => parseVolume("/a:/b:nocopy"), /named volumes/);
     refused(() => parseVolume("a:/b:ro:x"), /expected/);
     refused(() => parseMount("type=nfs,target=/b"), /none of bind/);
     refused(() => parseMount("type=bind,target=/b"), /needs a source/);

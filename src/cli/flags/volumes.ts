@@ -12,7 +12,11 @@ export function parseVolume(text: string): StorageSpec {
   if (parts.length > 3 || parts.some((part) => part === "")) throw invalid("volume", text, "expected [source:]/target[:ro]");
   if (parts.length === 1) return { type: "anonymous", target: absolute("volume", text, text) };
   const [source = "", target = "", options = ""] = parts;
-  return fromSource(source, absolute("volume", text, target), isReadonly(text, options));
+  const words = options.split(",");
+  const storage = fromSource(source, absolute("volume", text, target), isReadonly(text, words.filter((word) => word !== "nocopy").join(",")));
+  if (!words.includes("nocopy")) return storage;
+  if (storage.type !== "named") throw invalid("volume", text, "nocopy is for named volumes");
+  return { ...storage, nocopy: true };
 }
 
 function fromSource(source: string, target: string, readonly: boolean): StorageSpec {
@@ -54,7 +58,7 @@ export function parseMount(text: string): StorageSpec {
     }),
   );
   for (const key of fields.keys()) {
-    if (!["type", "source", "target", "readonly", "tmpfs-size", "tmpfs-mode"].includes(key)) {
+    if (!["type", "source", "target", "readonly", "tmpfs-size", "tmpfs-mode", "volume-nocopy"].includes(key)) {
       throw invalid("mount", text, `unknown field ${JSON.stringify(key)}`);
     }
   }
@@ -71,7 +75,9 @@ function mountOfType(text: string, fields: ReadonlyMap<string, string>, target: 
       if (!source) throw invalid("mount", text, "a bind needs a source");
       return { type: "bind", source: resolve(source), target, readonly };
     case "volume":
-      return source ? { type: "named", name: source, target, readonly } : { type: "anonymous", target };
+      return source
+        ? { type: "named", name: source, target, readonly, ...(fields.get("volume-nocopy") === "true" ? { nocopy: true } : {}) }
+        : { type: "anonymous", target };
     case "tmpfs": {
       const [size, mode] = [fields.get("tmpfs-size"), fields.get("tmpfs-mode")];
       return { type: "tmpfs", target, size: size === undefined ? undefined : parseSize(size), mode: mode === undefined ? undefined : parseMode(text, mode) };

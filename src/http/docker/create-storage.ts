@@ -13,7 +13,7 @@ const hints = new Set(["", "z", "Z", "cached", "delegated", "consistent", "rpriv
 export function storageOf(body: ContainerCreateBody, warnings: string[]): readonly StorageSpec[] {
   const host = body.HostConfig ?? {};
   const binds = (host.Binds ?? []).map((text) => parseBind(text, warnings));
-  const mounts = (host.Mounts ?? []).map((mount) => mountOf(mount, warnings));
+  const mounts = (host.Mounts ?? []).map(mountOf);
   const tmpfs = Object.entries(host.Tmpfs ?? {}).map(([target, options]) => tmpfsOf(target, options));
   const named = [...shmOf(host.ShmSize), ...binds, ...mounts, ...tmpfs];
   const taken = new Set(named.map(({ target }) => target));
@@ -35,7 +35,8 @@ export function parseBind(text: string, warnings: string[]): StorageSpec {
   if (parts.length === 1) return { type: "anonymous", target: absolute(text, text) };
   const [source = "", target = "", options = ""] = parts;
   const readonly = isReadonly(text, options, warnings);
-  if (!source.startsWith("/")) return { type: "named", name: source, target: absolute(text, target), readonly };
+  const isEmpty = options.split(",").some((option) => option === "nocopy" || option === "volume-nocopy");
+  if (!source.startsWith("/")) return { type: "named", name: source, target: absolute(text, target), readonly, ...nocopy(isEmpty) };
   return { type: "bind", source, target: absolute(text, target), readonly };
 }
 
@@ -54,7 +55,7 @@ function absolute(text: string, target: string): string {
   return target;
 }
 
-function mountOf(mount: MountSpec, warnings: string[]): StorageSpec {
+function mountOf(mount: MountSpec): StorageSpec {
   const { Type: type = "", Source: source = "", Target: target = "", ReadOnly: readonly = false } = mount;
   if (!target.startsWith("/")) throw new HttpError(400, `invalid mount config for type "${type}": invalid mount path: '${target}' mount path must be absolute`);
   switch (type) {
@@ -64,14 +65,17 @@ function mountOf(mount: MountSpec, warnings: string[]): StorageSpec {
       return { type: "bind", source, target, readonly };
     case "volume":
       if (mount.VolumeOptions?.Subpath) throw new HttpError(400, 'invalid mount config for type "volume": VolumeOptions.Subpath is not supported');
-      if (mount.VolumeOptions?.NoCopy) warnings.push(`volume ${source}: NoCopy has no effect with this engine`);
-      return source === "" ? { type: "anonymous", target } : { type: "named", name: source, target, readonly };
+      return source === "" ? { type: "anonymous", target } : { type: "named", name: source, target, readonly, ...nocopy(mount.VolumeOptions?.NoCopy) };
     case "tmpfs":
       if (source !== "") throw new HttpError(400, 'invalid mount config for type "tmpfs": field Source must not be specified');
       return { type: "tmpfs", target, size: mount.TmpfsOptions?.SizeBytes || undefined, mode: mount.TmpfsOptions?.Mode || undefined };
     default:
       throw new HttpError(400, `invalid mount config: unknown mount type ${JSON.stringify(type)}`);
   }
+}
+
+function nocopy(isSet: boolean | undefined): { readonly nocopy?: true } {
+  return isSet ? { nocopy: true } : {};
 }
 
 function tmpfsOf(target: string, options: string): StorageSpec {
