@@ -30,6 +30,12 @@ export const groups: readonly TestGroup[] = [
   { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, together: true, atOnce: 2 },
   { name: "contract on mock", files: ["test/contract/mock*.test.ts"], needsRoot: false, atOnce: 1 },
   { name: "contract on native, with crun and with runc", files: ["test/contract/native*.test.ts"], needsRoot: true, atOnce: 2 },
+  {
+    name: "contract on docker, and on a composite with it",
+    files: ["test/contract/{docker,podman,composite}*.test.ts"],
+    needsRoot: true,
+    atOnce: 2,
+  },
   { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 2 },
   { name: "readme", files: ["test/readme.test.ts"], needsRoot: true, atOnce: 1 },
 ];
