@@ -1,5 +1,5 @@
 /** The three files below /etc that belong to a container's network, when it starts and when its networks change. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { hostnameFile, hostsFile, withoutAddresses } from "../../network/hosts-file.ts";
 import { readHostResolvConf, resolvConf } from "../../network/resolv-conf.ts";
 import { gatewayEndpoint } from "../../network/allocation.ts";
@@ -27,9 +27,26 @@ export function rewriteNetworkFiles(ctx: NativeContext, record: ContainerRecord,
   const added = change.after.filter((endpoint) => !change.before.some(({ network }) => network === endpoint.network));
   const removed = change.before.filter((endpoint) => !change.after.some(({ network }) => network === endpoint.network));
   const lines = addressesOf(added).map((ip) => `${ip}\t${record.facts.hostname}\n`);
-  writeFileSync(paths.hosts, `${withoutAddresses(readFileSync(paths.hosts, "utf8"), addressesOf(removed))}${lines.join("")}`);
-  if (readFileSync(paths.resolvConf, "utf8") === resolverText(ctx, record, change.before)) {
-    writeFileSync(paths.resolvConf, resolverText(ctx, record, change.after));
+  rewrite(paths.hosts, (text) => `${withoutAddresses(text, addressesOf(removed))}${lines.join("")}`);
+  rewrite(paths.resolvConf, (text) => {
+    const isOurs = text.trimEnd() === resolverText(ctx, record, change.before).trimEnd();
+    return isOurs ? resolverText(ctx, record, change.after) : text;
+  });
+}
+
+/** One write, as long as the old text at least, so that who reads or dies in the middle never has an empty file or half a line. */
+function rewrite(path: string, change: (text: string) => string): void {
+  const before = readFileSync(path, "utf8");
+  const after = change(before);
+  if (after === before) return;
+  const [bytes, oldLength] = [Buffer.from(after), Buffer.byteLength(before)];
+  const padding = Buffer.alloc(Math.max(0, oldLength - bytes.length), "\n");
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, Buffer.concat([bytes, padding]), 0, bytes.length + padding.length, 0);
+    ftruncateSync(fd, bytes.length);
+  } finally {
+    closeSync(fd);
   }
 }
 

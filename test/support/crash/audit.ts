@@ -25,6 +25,8 @@ async function differences(runtime: Runtime, root: string): Promise<string[]> {
   const live = running.map(({ runtimeId }) => runtimeId);
   const keys = running.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerIdToString(containerId)]));
   const every = containers.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerIdToString(containerId)]));
+  const legs = await legsOf(runtime);
+  const named = legs.filter(({ network }) => network !== "bridge");
   const volumes = (await runtime.extras?.volumes?.list()) ?? [];
   return [
     ...differs("mounts", count(mountsBelow(root)), count(live)),
@@ -32,9 +34,25 @@ async function differences(runtime: Runtime, root: string): Promise<string[]> {
     ...differs("bundles", count(list(root, "run/bundles")), count(live)),
     ...differs("cgroups", cgroupLeaves(all), live),
     ...differs("OCI containers", list(root, "run/oci"), live),
-    ...differs("veth pairs", count(vethPairs()), count(live)),
+    ...differs("veth pairs", count(vethPairs()), [String(legs.length)]),
     ...differs("monitors", count(monitorsOf(root)), count(live)),
-    ...differs("leases", column(root, "select key as text from leases"), keys),
+    ...differs(
+      "leases",
+      column(root, "select key as text from leases"),
+      legs.map(({ key }) => key),
+    ),
+    ...differs("unfinished changes of networks", column(root, "select key as text from network_changes"), []),
+    ...differs(
+      "members of networks that are gone",
+      column(root, "select key as text from network_members").filter((key) => !every.includes(key)),
+      [],
+    ),
+    ...differs(
+      "names",
+      namesOf(root),
+      named.map(({ network, hexId }) => `${network}/${hexId}`),
+    ),
+    ...differs("name servers", count(processesOf(root, "aardvark-dns")), [named.length > 0 ? "1" : "0"]),
     ...differs("published ports", column(root, "select key as text from port_bindings"), keys),
     ...differs(
       "half unpacked layers",
@@ -53,6 +71,33 @@ async function differences(runtime: Runtime, root: string): Promise<string[]> {
       [],
     ),
   ];
+}
+
+interface Leg {
+  readonly key: string;
+  readonly hexId: string;
+  readonly network: string;
+}
+
+/** Of every running container in each of its networks, as the networks tell it. */
+async function legsOf(runtime: Runtime): Promise<Leg[]> {
+  const networks = (await runtime.extras?.networks?.list()) ?? [];
+  return networks
+    .filter(({ driver }) => driver === "bridge")
+    .flatMap(({ name, containers }) =>
+      containers.map(({ hexId, containerId }) => ({ hexId, key: containerId === undefined ? "" : containerIdToString(containerId), network: name })),
+    );
+}
+
+/** What the files of the name server tell: `network/container`. */
+function namesOf(root: string): string[] {
+  const ids = new Map(column(root, "select substr(id, 1, 12) || '/' || name as text from networks").map((text) => text.split("/") as [string, string]));
+  return list(root, "run/names")
+    .filter((file) => file !== "aardvark.pid")
+    .flatMap((file) => {
+      const lines = readFileSync(join(root, "run/names", file), "utf8").match(/^[0-9a-f]{64}/gm) ?? [];
+      return lines.map((hexId) => `${ids.get(file) ?? file}/${hexId}`);
+    });
 }
 
 function differs(what: string, found: readonly string[], expected: readonly string[]): string[] {
@@ -90,10 +135,14 @@ function vethPairs(): string[] {
 
 /** Monitors whose command line names the state directory. */
 function monitorsOf(root: string): string[] {
+  return processesOf(root, "conmon");
+}
+
+function processesOf(root: string, program: string): string[] {
   const lines = readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(commandLine);
-  return lines.filter((line) => line.includes("conmon") && line.includes(`${root}/`));
+  return lines.filter((line) => line.includes(program) && line.includes(`${root}/`));
 }
 
 function commandLine(pid: string): string {

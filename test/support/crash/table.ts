@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerId, Runtime, ServiceSpec } from "../../../src/index.ts";
-import type { VolumesFacet } from "../../../src/runtime/extras.ts";
+import type { NetworksFacet, VolumesFacet } from "../../../src/runtime/extras.ts";
 import { containerIdToString } from "../../../src/spec/container-id.ts";
 
 export interface CrashWorld {
@@ -62,6 +62,35 @@ async function useContainer(w: CrashWorld, wanted: ServiceSpec = spec(w)): Promi
 function volumes({ runtime }: CrashWorld): VolumesFacet {
   assert.ok(runtime.extras?.volumes !== undefined);
   return runtime.extras.volumes;
+}
+
+function networks({ runtime }: CrashWorld): NetworksFacet {
+  assert.ok(runtime.extras?.networks !== undefined);
+  return runtime.extras.networks;
+}
+
+/** A container on the default network beside a network of this point's name, for it to join. */
+async function besideNetwork(w: CrashWorld, joined: readonly string[]): Promise<void> {
+  await networks(w).create({ name: w.name, enableIpv6: true });
+  await w.runtime.createContainer(w.id, spec(w, { networkMode: "bridge", networks: joined }));
+  await w.runtime.startContainer(w.id);
+}
+
+async function isMember(w: CrashWorld): Promise<boolean> {
+  return (await w.runtime.inspectDetailed(w.id)).networks.some(({ network }) => network === w.name);
+}
+
+/** Whatever became of the change, it can be made and unmade, and the container still has its way out. */
+async function useNetwork(w: CrashWorld): Promise<void> {
+  if (!(await isMember(w))) await networks(w).connect(w.name, w.id, { aliases: ["again"] });
+  const [own] = (await networks(w).inspect(w.name)).containers;
+  const { stdout } = await w.runtime.exec(w.id, ["sh", "-c", "ip addr; ip route; cat /etc/hosts /etc/resolv.conf"]);
+  for (const text of [own?.ipv4 ?? "?", own?.ipv6 ?? "?", "default via", `${own?.ipv4?.split("/")[0]}\t`, "nameserver"])
+    assert.ok(stdout.includes(text), `${text} in ${stdout}`);
+  await networks(w).disconnect(w.name, w.id);
+  assert.ok(!(await w.runtime.exec(w.id, ["sh", "-c", "ip addr; cat /etc/hosts"])).stdout.includes(own?.ipv4?.split("/")[0] ?? "?"));
+  await useContainer(w);
+  await networks(w).remove(w.name);
 }
 
 export const operations: readonly Operation[] = [
@@ -151,5 +180,60 @@ export const operations: readonly Operation[] = [
       if (found !== undefined) await volumes(w).remove(w.name);
       assert.deepEqual(await volumes(w).list(), []);
     },
+  },
+  {
+    name: "network create",
+    points: 6,
+    run: async (w) => void (await networks(w).create({ name: w.name, labels: { kept: "whole" }, enableIpv6: true })),
+    after: async (w) => {
+      const found = (await networks(w).list()).find(({ name }) => name === w.name) ?? (await networks(w).create({ name: w.name, labels: { kept: "whole" } }));
+      assert.deepEqual(found.labels, { kept: "whole" });
+      await useContainer(w, spec(w, { networks: [w.name] }));
+      await networks(w).remove(w.name);
+    },
+  },
+  {
+    name: "network remove",
+    points: 6,
+    prepare: async (w) => {
+      await networks(w).create({ name: w.name });
+      await useContainer(w, spec(w, { networks: [w.name] }));
+    },
+    run: (w) => networks(w).remove(w.name),
+    after: async (w) => {
+      const found = (await networks(w).list()).find(({ name }) => name === w.name);
+      if (found !== undefined) await networks(w).remove(w.name);
+      await networks(w).create({ name: w.name });
+      await networks(w).remove(w.name);
+    },
+  },
+  {
+    name: "start with names",
+    points: 10,
+    prepare: async (w) => {
+      await networks(w).create({ name: w.name });
+      await w.runtime.createContainer(w.id, spec(w, { networks: [{ name: w.name, aliases: ["alias"] }] }));
+    },
+    run: (w) => w.runtime.startContainer(w.id),
+    after: async (w) => {
+      await w.runtime.startContainer(w.id);
+      assert.equal((await w.runtime.exec(w.id, ["nslookup", "alias."])).stdout.includes((await w.runtime.getContainerIp(w.id)) ?? "?"), true);
+      await useContainer(w);
+      await networks(w).remove(w.name);
+    },
+  },
+  {
+    name: "network connect",
+    points: 12,
+    prepare: (w) => besideNetwork(w, []),
+    run: (w) => networks(w).connect(w.name, w.id, { aliases: ["late"] }),
+    after: useNetwork,
+  },
+  {
+    name: "network disconnect",
+    points: 12,
+    prepare: (w) => besideNetwork(w, [w.name]),
+    run: (w) => networks(w).disconnect(w.name, w.id),
+    after: useNetwork,
   },
 ];
