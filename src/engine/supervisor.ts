@@ -70,7 +70,7 @@ export class Supervisor implements AsyncDisposable {
 
   async #lead(): Promise<void> {
     const { signal } = this.#stop;
-    using _lead = await this.#o.supervision.lead({ signal });
+    await using _lead = await this.#o.supervision.lead({ signal });
     const ended = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => ended.resolve(), { once: true });
     if (signal.aborted) return;

@@ -226,7 +226,7 @@ export interface NetworkDetails {
  */
 export interface SupervisionFacet {
   /** Becomes the supervisor of these containers, among all processes; waits for its turn. Disposal lets the next one. */
-  lead(o: { readonly signal: AbortSignal }): Promise<Disposable>;
+  lead(o: { readonly signal: AbortSignal }): Promise<AsyncDisposable>;
   /** Containers that run with a health check, wait for a restart, or may be brought back by a daemon. */
   list(): Promise<readonly SupervisedContainer[]>;
   /** Absent when it needs nobody to watch over it. */

@@ -245,6 +245,8 @@ export interface ExecHandle {
 /** What `attachContainer` connects to the main process (Appendix B). */
 export interface AttachOptions extends CallOptions {
   readonly stdin?: boolean | undefined;
+  /** Begins with what is in the log already. */
+  readonly logs?: boolean | undefined;
 }
 
 export interface AttachHandle {

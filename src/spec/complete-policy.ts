@@ -78,10 +78,11 @@ function httpUrl(value: unknown, field: string): string {
 
 export function completeLogs(value: unknown): LogsConfig {
   const fields = optional(value, "logs", record) ?? {};
-  onlyKeys(fields, "logs", ["destination", "maxSizeBytes", "retentionSecs"]);
+  onlyKeys(fields, "logs", ["destination", "maxSizeBytes", "maxFiles", "retentionSecs"]);
   return {
     destination: optional(fields["destination"], "logs.destination", oneOf("disk", "memory")) ?? "disk",
     maxSizeBytes: optional(fields["maxSizeBytes"], "logs.maxSizeBytes", integer(1, Number.MAX_SAFE_INTEGER)) ?? 104_857_600,
+    maxFiles: optional(fields["maxFiles"], "logs.maxFiles", integer(1, 10_000)) ?? 5,
     retentionSecs: optional(fields["retentionSecs"], "logs.retentionSecs", integer(0, Number.MAX_SAFE_INTEGER)) ?? 604_800,
   };
 }

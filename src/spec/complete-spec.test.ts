@@ -27,7 +27,7 @@ test("an image alone is a whole spec", () => {
   assert.deepEqual(warnings, []);
   assert.deepEqual(spec.image, { name: "busybox", pullPolicy: "if_not_present", sourcePolicy: "local_first" });
   assert.deepEqual(spec.networkMode, { mode: "default" });
-  assert.deepEqual(spec.logs, { destination: "disk", maxSizeBytes: 104_857_600, retentionSecs: 604_800 });
+  assert.deepEqual(spec.logs, { destination: "disk", maxSizeBytes: 104_857_600, maxFiles: 5, retentionSecs: 604_800 });
   assert.deepEqual(spec.restartPolicy, { kind: "no" });
   assert.equal(spec.serviceType, "standard");
   assert.equal(spec.tty || spec.stdinOpen || spec.privileged || spec.readOnlyRootFs || spec.hostNetwork || spec.deleteOnExit, false);

@@ -212,7 +212,10 @@ export interface HealthSpec {
 
 export interface LogsConfig {
   readonly destination: "disk" | "memory";
+  /** Of all its files together. */
   readonly maxSizeBytes: number;
+  /** In how many files it is kept, at least 2: the oldest goes as a whole. */
+  readonly maxFiles: number;
   readonly retentionSecs: number;
 }
 

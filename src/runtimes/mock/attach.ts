@@ -50,8 +50,10 @@ export class AttachHub {
     this.#clients.clear();
   }
 
-  attach(stdin: boolean, signal: AbortSignal | undefined): AttachHandle {
+  /** `before`: what the client shall see first. */
+  attach(stdin: boolean, signal: AbortSignal | undefined, before: readonly Chunk[] = []): AttachHandle {
     const client = new Client();
+    client.chunks.push(...before);
     this.#clients.add(client);
     const close = (): void => {
       this.#clients.delete(client);

@@ -53,6 +53,12 @@ export class ContainerLog {
     this.#change.happened();
   }
 
+  /** Everything that is kept, unfinished lines too, as it was written. */
+  pieces(): { readonly channel: Channel; readonly bytes: Uint8Array }[] {
+    const unfinished = [...this.#partial].map(([channel, { parts }]) => ({ channel, bytes: Buffer.concat(parts) }));
+    return [...this.#records.map(({ stream, bytes }) => ({ channel: stream, bytes })), ...unfinished];
+  }
+
   /** `isLive`: whether more may come. */
   async *read(o: LogsStreamOptions, isLive: () => boolean, stop: AbortSignal): AsyncGenerator<LogChunk> {
     const wanted = selector(o);

@@ -53,7 +53,7 @@ export class MockRuntime extends BaseRuntime {
           const container = this.#get(id);
           const { spec, setup } = container;
           world.journal.recordContainer(container, "attach");
-          return setup.hub.attach(o.stdin === true && spec.stdinOpen, o.signal);
+          return setup.hub.attach(o.stdin === true && spec.stdinOpen, o.signal, o.logs === true ? setup.log.pieces() : []);
         },
         events: async (o = {}) => {
           this.#checkOpen(o.signal);

@@ -28,7 +28,7 @@ export function supervisionFacet(world: World): SupervisionFacet {
   };
 }
 
-async function lead(world: World, signal: AbortSignal): Promise<Disposable> {
+async function lead(world: World, signal: AbortSignal): Promise<AsyncDisposable> {
   const led = Promise.withResolvers<void>();
   const before = world.leader;
   world.leader = before.then(() => led.promise);
@@ -42,7 +42,7 @@ async function lead(world: World, signal: AbortSignal): Promise<Disposable> {
     led.resolve();
     throw error;
   }
-  return { [Symbol.dispose]: () => led.resolve() };
+  return { [Symbol.asyncDispose]: async () => led.resolve() };
 }
 
 function watch(world: World, notify: (ids: readonly ContainerId[]) => void): Disposable {

@@ -1,98 +1,155 @@
-/** Attach to the main process through conmon: a SOCK_SEQPACKET socket for data, a FIFO for the window size. */
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+/**
+ * Attach to the main process. Output is read from the log, where conmon writes every byte at once: any number of clients read at
+ * their own pace, none holds up the program or makes memory grow. Input goes through conmon's socket, SOCK_SEQPACKET.
+ */
 import type { SeqpacketSocket } from "node-unix-socket";
 import { BerthError } from "../../errors.ts";
+import { onAbort } from "../../internal/abort.ts";
+import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { AttachHandle, AttachOptions } from "../../runtime/types.ts";
 import type { ContainerPaths } from "./layout.ts";
+import { LogChanges, type LogSourceState } from "./log-changes.ts";
+import { LogCursor } from "./log-cursor.ts";
+import { PieceAssembler } from "./log-record.ts";
+import { resizeTerminal } from "./monitor-control.ts";
 
 type Output = { readonly channel: "stdout" | "stderr"; readonly bytes: Uint8Array };
 
 /** conmon reads at most this much of a packet. */
 const maxPacketBytes = 8 * 1024;
-const stderrTag = 3;
 
 /** An attach that is connected now, or at the next start for a container that does not run yet. */
 export interface PendingAttach {
   readonly handle: AttachHandle;
-  /** Connects to conmon's socket. Output from here on is not missed. */
+  /** Connects the input. */
   connect(): Promise<void>;
 }
 
-export async function openAttach(paths: ContainerPaths, name: string, o: AttachOptions): Promise<PendingAttach> {
-  const { SeqpacketSocket } = await import("node-unix-socket");
-  const queue = new OutputQueue();
-  let socket: SeqpacketSocket | undefined;
-  // Input for a container that has not begun waits for it, in order.
-  const begun = Promise.withResolvers<void>();
-  let hasBegun = false;
-  let sent = begun.promise;
-  let isOpen = true;
-  let size: string | undefined;
+/** `run`: whether the run that is attached to is going on, or still to come. */
+export function openAttach(paths: ContainerPaths, name: string, o: AttachOptions, run: LogSourceState): PendingAttach {
+  const closed = new AbortController();
+  const output = openOutput(paths.log, run, o.logs === true, closed.signal);
+  const input = o.stdin === true ? new Input(paths.attachSocket, name, run.isLive) : undefined;
+  let size: readonly [number, number] | undefined;
+  let isConnected = false;
   const close = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    hasBegun = true;
-    begun.resolve();
-    socket?.destroy();
-    queue.end();
+    closed.abort();
+    input?.close();
   };
-  o.signal?.addEventListener("abort", close, { once: true });
+  const aborting = onAbort(o.signal, close);
+  closed.signal.addEventListener("abort", () => aborting[Symbol.dispose](), { once: true });
   const handle: AttachHandle = {
-    output: queue.read(close),
-    write: async (bytes) => {
-      if (o.stdin !== true) return;
-      const kept = hasBegun ? bytes : Uint8Array.from(bytes);
-      const sending = sent.then(async () => {
-        if (socket !== undefined) await write(socket, kept, () => isOpen, name);
-      });
-      sent = sending.catch(() => {});
-      if (hasBegun) await sending;
-    },
-    endStdin: () => {
-      void sent.then(() => {
-        if (isOpen && o.stdin === true) socket?.end();
-      });
-    },
+    output,
+    write: async (bytes) => await input?.write(bytes),
+    endStdin: () => input?.end(),
     resize: (rows, cols) => {
       if (rows <= 0 || cols <= 0) return;
-      size = sizeMessage(rows, cols);
-      if (socket !== undefined) tellMonitor(paths.controlFifo, size);
+      size = [rows, cols];
+      if (isConnected) resizeTerminal(paths.controlFifo, rows, cols);
     },
     close,
     [Symbol.dispose]: close,
   };
   const connect = async (): Promise<void> => {
-    if (!isOpen) return;
-    socket = new SeqpacketSocket();
-    socket.on("data", (packet: Buffer) => {
-      if (packet.length > 1) queue.push({ channel: packet[0] === stderrTag ? "stderr" : "stdout", bytes: Uint8Array.from(packet.subarray(1)) });
-    });
-    await connected(socket, paths.attachSocket, name);
-    if (size !== undefined) tellMonitor(paths.controlFifo, size);
-    for (const event of ["end", "close", "error"] as const) socket.on(event, close);
-    hasBegun = true;
-    begun.resolve();
+    if (closed.signal.aborted) return;
+    await input?.connect();
+    isConnected = true;
+    if (size !== undefined) resizeTerminal(paths.controlFifo, ...size);
   };
   return { handle, connect };
 }
 
-/** Size of the main process's terminal; zero values change nothing. */
-export function resizeTerminal(paths: ContainerPaths, rows: number, cols: number): void {
-  if (rows > 0 && cols > 0) tellMonitor(paths.controlFifo, sizeMessage(rows, cols));
+/** Fixes the place at once: what is written after this call is in it. */
+function openOutput(path: string, run: LogSourceState, withLog: boolean, closed: AbortSignal): AsyncIterableIterator<Output> {
+  const cursor = new LogCursor(path, new PieceAssembler());
+  if (!withLog) cursor.seekToEnd();
+  const changes = new LogChanges(path, { source: run, stop: closed, onRotation: () => cursor.keepUp() });
+  const release = (): void => {
+    cursor[Symbol.dispose]();
+    changes[Symbol.dispose]();
+  };
+  closed.addEventListener("abort", release, { once: true });
+  return guardedStream((stop) => readOutput(cursor, changes, run, AbortSignal.any([stop, closed]), release), undefined);
 }
 
-function sizeMessage(rows: number, cols: number): string {
-  return `1 ${rows} ${cols}\n`;
-}
-
-/** A FIFO without a reader would block its writer for ever: when conmon is gone there is nobody to tell. */
-function tellMonitor(fifo: string, message: string): void {
+async function* readOutput(cursor: LogCursor, changes: LogChanges, run: LogSourceState, stop: AbortSignal, release: () => void): AsyncGenerator<Output> {
+  const onStop = onAbort(stop, () => changes.wake());
   try {
-    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    writeSync(fd, message);
-    closeSync(fd);
-  } catch {
-    // The container ended, or has not begun.
+    for (;;) {
+      // Asked before the read: what was written before the end is then read for certain.
+      const isLive = run.isLive();
+      for (let records = stop.aborted ? undefined : cursor.read(); records !== undefined; records = stop.aborted ? undefined : cursor.read()) {
+        for (const { stream, bytes } of records) if (bytes.length > 0) yield { channel: stream, bytes };
+      }
+      if (!isLive || stop.aborted) return;
+      await changes.next();
+    }
+  } finally {
+    onStop[Symbol.dispose]();
+    release();
+  }
+}
+
+/** The way to the program's stdin. What is written before the start waits for it; everything goes in order. */
+class Input {
+  readonly #path: string;
+  readonly #name: string;
+  readonly #isLive: () => boolean;
+  readonly #begun = Promise.withResolvers<void>();
+  #sent: Promise<void> = this.#begun.promise;
+  #socket: SeqpacketSocket | undefined;
+  #isOpen = true;
+
+  constructor(path: string, name: string, isLive: () => boolean) {
+    this.#path = path;
+    this.#name = name;
+    this.#isLive = isLive;
+  }
+
+  async connect(): Promise<void> {
+    const { SeqpacketSocket } = await import("node-unix-socket");
+    const socket = new SeqpacketSocket();
+    // Output comes here too. It is taken, because conmon drops a client that does not take its packets.
+    socket.on("data", () => {});
+    await connected(socket, this.#path, this.#name);
+    this.#socket = socket;
+    for (const event of ["end", "close", "error"] as const) socket.on(event, () => this.close());
+    if (!this.#isOpen) socket.destroy();
+    this.#begun.resolve();
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#isOpen || (this.#socket === undefined && !this.#isLive())) throw this.#ended();
+    const hasBegun = this.#socket !== undefined;
+    const kept = hasBegun ? bytes : Uint8Array.from(bytes);
+    const sending = this.#sent.then(() => this.#send(kept));
+    this.#sent = sending.catch(() => {});
+    if (hasBegun) await sending;
+  }
+
+  end(): void {
+    void this.#sent.then(() => {
+      if (this.#isOpen) this.#socket?.end();
+    });
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#begun.resolve();
+    this.#socket?.destroy();
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.length; offset += maxPacketBytes) {
+      const socket = this.#socket;
+      if (!this.#isOpen || socket === undefined) throw this.#ended();
+      const packet = Buffer.from(bytes.subarray(offset, offset + maxPacketBytes));
+      await new Promise<void>((resolve) => socket.write(packet, 0, packet.length, () => resolve()));
+    }
+  }
+
+  #ended(): BerthError {
+    return new BerthError("conflict", `container ${this.#name} no longer takes input`);
   }
 }
 
@@ -105,45 +162,4 @@ function connected(socket: SeqpacketSocket, path: string, name: string): Promise
       resolve();
     });
   });
-}
-
-async function write(socket: SeqpacketSocket, bytes: Uint8Array, isOpen: () => boolean, name: string): Promise<void> {
-  for (let offset = 0; offset < bytes.length; offset += maxPacketBytes) {
-    if (!isOpen()) throw new BerthError("conflict", `container ${name} no longer takes input`);
-    const packet = Buffer.from(bytes.subarray(offset, offset + maxPacketBytes));
-    await new Promise<void>((resolve) => socket.write(packet, 0, packet.length, () => resolve()));
-  }
-}
-
-/** Holds what arrived until it is read. conmon drops a client that does not take its packets, so we always take them. */
-class OutputQueue {
-  readonly #items: Output[] = [];
-  #ended = false;
-  #wake = (): void => {};
-
-  push(item: Output): void {
-    this.#items.push(item);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *read(close: () => void): AsyncGenerator<Output> {
-    try {
-      for (;;) {
-        const item = this.#items.shift();
-        if (item !== undefined) yield item;
-        else if (this.#ended) return;
-        else
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-      }
-    } finally {
-      close();
-    }
-  }
 }

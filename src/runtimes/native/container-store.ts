@@ -1,6 +1,6 @@
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { HealthDetail, MountDetail } from "../../runtime/types.ts";
-import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
+import type { CompleteSpec, LogsConfig, PortMapping } from "../../spec/service-spec.ts";
 import { type Database, inTransaction, unsynced } from "../../state/database.ts";
 
 /**
@@ -106,6 +106,11 @@ export class ContainerStore {
     return this.#statements.list.all().map(toRecord);
   }
 
+  /** Keys of running containers with how their logs are kept. */
+  runningLogs(): { readonly key: string; readonly logs: LogsConfig }[] {
+    return this.#statements.runningLogs.all().map((row) => ({ key: String(row.key), logs: JSON.parse(String(row.logs)) as LogsConfig }));
+  }
+
   /** Those that may need to be watched over: with a restart to come, a health check, or a policy. */
   watched(): ContainerRecord[] {
     return this.#statements.watched.all().map(toRecord);
@@ -179,6 +184,7 @@ function prepare(db: Database) {
   return {
     get: db.prepare("select * from containers where key = ?"),
     list: db.prepare("select * from containers order by rowid"),
+    runningLogs: db.prepare("select key, facts -> '$.spec.logs' as logs from containers where run ->> 'status' = 'running'"),
     watched: db.prepare(`select * from containers where run ->> 'restartAt' is not null or
       (run ->> 'status' = 'running' and (run ->> 'health' is not null or facts ->> '$.spec.restartPolicy.kind' <> 'no'))`),
     byName: db.prepare("select * from containers where name = ?"),

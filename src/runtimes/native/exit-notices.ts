@@ -42,15 +42,16 @@ export class ExitNotices {
     const notice = join(this.#directory, `${ociId}.notice`);
     writeFileSync(notice, "");
     rmSync(notice, { force: true });
-    this.#wake(ociId);
+    this.wake(ociId);
   }
 
   #dispatch(ociId: string): void {
     this.#onExit(ociId);
-    this.#wake(ociId);
+    this.wake(ociId);
   }
 
-  #wake(ociId: string): void {
+  /** Lets the listeners of this process look again. */
+  wake(ociId: string): void {
     for (const notify of [...(this.#listeners.get(ociId) ?? [])]) notify();
   }
 

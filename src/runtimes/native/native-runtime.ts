@@ -9,7 +9,7 @@ import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
-import { openAttach, resizeTerminal } from "./attach.ts";
+import { openAttach } from "./attach.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { findContainer, mainAddress } from "./container-network.ts";
@@ -25,7 +25,9 @@ import { pushImage, resolveImage, searchImages } from "./image-registry-calls.ts
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
-import { type LogSourceState, readLog } from "./log-file.ts";
+import type { LogSourceState } from "./log-changes.ts";
+import { readLog } from "./log-file.ts";
+import { resizeTerminal } from "./monitor-control.ts";
 import { networksFacet } from "./networks.ts";
 import { exec, execStream, openExec } from "./process-calls.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
@@ -322,9 +324,14 @@ export class NativeRuntime extends BaseRuntime {
   /** A running container is connected at once, another one by its next start, before its program runs. */
   async #attach(id: ContainerId, o: t.AttachOptions): Promise<t.AttachHandle> {
     const record = this.#record(id, o);
-    const pending = await openAttach(pathsOf(this.#ctx, id), record.name, o);
-    if (isRunning(record)) await pending.connect();
-    else this.#ctx.pendingAttaches.set(record.key, [...(this.#ctx.pendingAttaches.get(record.key) ?? []), pending]);
+    const pending = openAttach(pathsOf(this.#ctx, id), record.name, o, this.#runState(record));
+    try {
+      if (isRunning(record)) await pending.connect();
+      else this.#ctx.pendingAttaches.set(record.key, [...(this.#ctx.pendingAttaches.get(record.key) ?? []), pending]);
+    } catch (error) {
+      pending.handle.close();
+      throw error;
+    }
     this.#ctx.journal.recordContainer(record, "attach");
     return pending.handle;
   }
@@ -333,7 +340,19 @@ export class NativeRuntime extends BaseRuntime {
     const record = this.#record(id, o);
     if (!isRunning(record)) throw new BerthError("conflict", `container ${record.name} is not running`, { container: record.key });
     if (!record.facts.spec.tty) throw new BerthError("conflict", `container ${record.name} has no terminal; create it with tty`, { container: record.key });
-    resizeTerminal(pathsOf(this.#ctx, id), rows, cols);
+    if (rows > 0 && cols > 0) resizeTerminal(pathsOf(this.#ctx, id).controlFifo, rows, cols);
+  }
+
+  /** The run that is going on, else the next one. */
+  #runState(record: ContainerRecord): LogSourceState {
+    const ctx = this.#ctx;
+    return {
+      isLive: () => {
+        const now = ctx.store.get(record.key);
+        return now !== undefined && !ctx.closed.aborted && now.facts.createdAt === record.facts.createdAt && settle(ctx, now).run.exits === record.run.exits;
+      },
+      onEnd: (notify) => ctx.exits.listen(pathsOf(ctx, record.facts.id).ociId, notify),
+    };
   }
 
   #record(id: ContainerId, o: t.CallOptions | undefined): ContainerRecord {

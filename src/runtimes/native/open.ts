@@ -164,6 +164,9 @@ async function afterExit(ctx: NativeContext, ociId: string): Promise<void> {
     if (!(error instanceof BerthError && (error.code === "not_found" || error.code === "conflict"))) {
       ctx.onWarning(`after the exit of ${record.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
+  } finally {
+    // Who looked when the notice came may have found a start that was not through yet.
+    ctx.exits.wake(ociId);
   }
 }
 

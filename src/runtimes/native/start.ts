@@ -16,6 +16,7 @@ import { mountRoot } from "./create.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
 import { applyTmpfsModes } from "../../oci/tmpfs-mode.ts";
+import { hardLimitBytes, holdLog } from "./log-rotation.ts";
 import { startMonitor } from "./monitor.ts";
 import { attachEndpoints, planNetwork, recordConnections } from "./container-network.ts";
 import { refusePaused } from "./pause.ts";
@@ -91,6 +92,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     monitorPidFile: paths.monitorPidFile,
     exitDirectory: ctx.layout.exits,
     logPath: paths.log,
+    logSizeMaxBytes: hardLimitBytes(spec.logs),
     tty: spec.tty,
     stdin: spec.stdinOpen,
     // At a terminal a client may detach and another attach; through a pipe the end of the client is the end of the input.
@@ -98,6 +100,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     exitCommand: exitCommand(ctx, record, paths),
   });
   const pid = await startMonitor(ctx.conmon, args, paths.bundle);
+  holdLog(paths.log);
   const main = identifyProcess(pid);
   if (main === undefined)
     throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });

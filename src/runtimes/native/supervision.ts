@@ -8,6 +8,7 @@ import { type ContainerId, containerIdToString, parseContainerId } from "../../s
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, serialised } from "./context.ts";
 import { leaderLock } from "./hand-over.ts";
+import { LogRotator } from "./log-rotator.ts";
 import { isRunning, settle } from "./run-state.ts";
 import { restartByPolicy } from "./start.ts";
 import { healthOf, isRestartPending, planOf } from "./supervised-run.ts";
@@ -33,17 +34,28 @@ export function supervisionFacet(ctx: NativeContext): SupervisionFacet {
 const longestPauseMs = 1_000;
 
 /** Looks again and again: a blocked flock(2) would hold a thread of Node's small pool. */
-async function lead(ctx: NativeContext, signal: AbortSignal): Promise<Disposable> {
+async function lead(ctx: NativeContext, signal: AbortSignal): Promise<AsyncDisposable> {
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     signal.throwIfAborted();
     const lock = FileLock.tryAcquire(leaderLock(ctx));
-    if (lock !== undefined) return lock;
+    if (lock !== undefined) return leadership(ctx, lock);
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, pauseMs).unref();
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;
     clearTimeout(timer);
   }
+}
+
+/** Who leads also looks after the logs. */
+function leadership(ctx: NativeContext, lock: FileLock): AsyncDisposable {
+  const rotator = new LogRotator(ctx);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await rotator[Symbol.asyncDispose]();
+      lock.release();
+    },
+  };
 }
 
 function supervised(ctx: NativeContext, record: ContainerRecord): SupervisedContainer | undefined {

@@ -112,6 +112,32 @@ export const attachCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "attached with the log, one sees what was written before and what comes, each once",
+    needs: ["attach"],
+    run: async (t) => {
+      const id = await t.start({ argv: program(step.line("old"), step.await("/gate"), step.line("new", "stderr"), step.print("end")) });
+      await t.logged(id, "old");
+      const output = collect(await attach(t, id, { logs: true }));
+      await t.runtime.exec(id, programs.touch("/gate"));
+      assert.deepEqual(await output, { stdout: "old\nend", stderr: "new\n" });
+    },
+  },
+  {
+    name: "a client that does not read holds up neither the program nor another client, and misses nothing",
+    needs: ["attach"],
+    run: async (t) => {
+      const lines = 60_000;
+      const id = await t.create({ argv: program(step.count(lines), step.exit(3)), stdinOpen: true });
+      const [slow, quick] = [await attach(t, id, { stdin: true }), await attach(t, id)];
+      const output = collect(quick);
+      await t.runtime.startContainer(id);
+      assert.equal(await t.runtime.waitContainer(id), 3);
+      const expected = Array.from({ length: lines }, (_, index) => `${index + 1}\n`).join("");
+      assert.ok((await output).stdout === expected, "the quick one has it all");
+      assert.ok((await collect(slow)).stdout === expected, "the slow one too");
+    },
+  },
+  {
     name: "detaching, even twice, leaves the container alone and ends the output",
     needs: ["attach"],
     run: async (t) => {

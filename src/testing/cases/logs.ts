@@ -356,6 +356,23 @@ export const logCases: readonly ContractCase[] = [
       assert.deepEqual(await second.getLogs(id), await t.runtime.getLogs(id));
     },
   },
+  {
+    name: "a log stays within its bound, and a follower reads across rotations without gap or repetition",
+    needs: ["logsStream"],
+    run: async (t) => {
+      const [bursts, lines, maxSizeBytes] = [8, 2000, 64 * 1024];
+      const steps = Array.from({ length: bursts }, () => [step.count(lines), step.sleep(300)]).flat();
+      const id = await t.create({ argv: program(...steps), logs: { maxSizeBytes, maxFiles: 3 } });
+      await t.runtime.startContainer(id);
+      const seen = await Array.fromAsync(await t.runtime.logsStream(id, { follow: true }), ({ bytes }) => Buffer.from(bytes).toString());
+      const burst = Array.from({ length: lines }, (_, index) => `${index + 1}\n`);
+      const written = Array.from({ length: bursts }, () => burst).flat();
+      assert.equal(seen.length, written.length);
+      assert.ok(seen.join("") === written.join(""), "every line once, in order");
+      const kept = await t.text(id);
+      assert.ok(written.join("").endsWith(kept), "what is kept is the end of what was written");
+    },
+  },
 ];
 
 async function firstSample(t: ContractContext, id: ContainerId): Promise<number> {
