@@ -99,7 +99,7 @@ export interface PruneImagesOptions {
   readonly all?: boolean | undefined;
   /** Only images made before. */
   readonly until?: Date | undefined;
-  /** `key` or `key=value`; `!` before it excludes. */
+  /** `key` or `key=value`; `!` before it excludes, as does `key!=value`. */
   readonly labels?: readonly string[] | undefined;
 }
 
@@ -133,8 +133,7 @@ function isPruned(image: Image, o: PruneImagesOptions): boolean {
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
-  const isExcluded = filter.startsWith("!");
-  const [key = "", ...rest] = (isExcluded ? filter.slice(1) : filter).split("=");
-  const isThere = Object.hasOwn(labels, key) && (rest.length === 0 || labels[key] === rest.join("="));
-  return isThere !== isExcluded;
+  const [, unless, key = "", not, value] = /^(!?)([^=!]*)(!?)(?:=([\s\S]*))?$/.exec(filter) ?? [];
+  const isThere = Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
+  return isThere !== (unless === "!" || not === "!");
 }

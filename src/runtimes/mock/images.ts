@@ -211,10 +211,9 @@ function isPruned(
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
-  const isExcluded = filter.startsWith("!");
-  const [key = "", ...rest] = (isExcluded ? filter.slice(1) : filter).split("=");
-  const isThere = Object.hasOwn(labels, key) && (rest.length === 0 || labels[key] === rest.join("="));
-  return isThere !== isExcluded;
+  const [, unless, key = "", not, value] = /^(!?)([^=!]*)(!?)(?:=([\s\S]*))?$/.exec(filter) ?? [];
+  const isThere = Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
+  return isThere !== (unless === "!" || not === "!");
 }
 
 function* layerProgress(diffId: string, total: number, isNew: boolean): Generator<PullProgress> {
