@@ -12,6 +12,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `attach`: `extras.attachContainer`
  * - `exec-handles`: `extras.openExec` and `extras.resizeContainer`
  * - `events`: `extras.events`
+ * - `push`: `extras.pushImage` and `extras.resolveImage`
  * - `restart-policy`: somebody acts on `restartPolicy`
  * - `health`: somebody acts on health checks
  * - `wait-status`: an own `exit(137)` can be told from a SIGKILL
@@ -31,6 +32,7 @@ export const traits = [
   "attach",
   "exec-handles",
   "events",
+  "push",
   "restart-policy",
   "health",
   "wait-status",

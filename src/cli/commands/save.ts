@@ -15,8 +15,7 @@ export function saveCommand(context: CliContext): Command {
     .argument("<image...>", "names or ids")
     .option("-o, --output <file>", "write to a file instead of stdout")
     .action(async (names: readonly string[], { output }: SaveOptions) => {
-      if (output === undefined && context.host.stdout.isTTY)
-        throw new CliError("cowardly refusing to save to a terminal; use the -o flag or redirect");
+      if (output === undefined && context.host.stdout.isTTY) throw new CliError("cowardly refusing to save to a terminal; use the -o flag or redirect");
       const runtime = await context.runtime();
       const { signal } = context.interruption();
       const tar = await runtime.saveImages(names, { signal });

@@ -32,7 +32,7 @@ export function commitContainer(world: World, container: Container, o: CommitOpt
   const reference = name === undefined ? undefined : canonicalReference(name);
   const layerSizes = [...image.layerSizes, size];
   const made = { image: image.image, reference: reference ?? id, config: whole, id, manifestDigest: sha256(`manifest of ${id}`), layerSizes, files };
-  world.images.add(made, reference);
+  world.images.add(made, reference === undefined ? [] : [reference]);
   world.journal.recordContainer(container, "commit", { comment: o.comment ?? "", imageID: id, imageRef: reference ?? "" });
   return { id };
 }

@@ -1,9 +1,10 @@
 /** The mock's image store: references to images, and the pulls that fill it. */
 import { BerthError } from "../../errors.ts";
+import type { JournalledEvent } from "../../runtime/event-stream.ts";
 import type { PullOptions } from "../../runtime/runtime.ts";
 import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, PruneResult, PullProgress, RegistryAuth } from "../../runtime/types.ts";
 import { type OciPlatform, toOciPlatform } from "../../spec/platform.ts";
-import { assertTagTarget, canonicalReference, parseReference, repositoryName } from "../../spec/reference.ts";
+import { assertTagTarget, canonicalReference, familiarName, parseReference, repositoryName } from "../../spec/reference.ts";
 import type { PullPolicy } from "../../spec/service-spec.ts";
 import type { Files } from "./file-tree.ts";
 import type { MockRegistry, PublishedImage } from "./registry.ts";
@@ -27,7 +28,15 @@ export class ImageStore {
   /** Image ids containers hold on to. */
   readonly #inUse: () => ReadonlySet<string>;
 
-  constructor(o: { readonly registry: MockRegistry; readonly host: OciPlatform; readonly inUse: () => ReadonlySet<string> }) {
+  readonly #record: (event: Omit<JournalledEvent, "sequence" | "time">) => void;
+
+  constructor(o: {
+    readonly registry: MockRegistry;
+    readonly host: OciPlatform;
+    readonly inUse: () => ReadonlySet<string>;
+    readonly record: (event: Omit<JournalledEvent, "sequence" | "time">) => void;
+  }) {
+    this.#record = o.record;
     this.#registry = o.registry;
     this.#host = o.host;
     this.#inUse = o.inUse;
@@ -71,8 +80,29 @@ export class ImageStore {
     const parsed = parseReference(reference);
     stored.repoDigests.add(`${repositoryName(parsed)}@${published.manifestDigest}`);
     if (parsed.digest === undefined) this.#moveTag(reference, stored);
+    this.tell("pull", stored, reference);
     if (isNew) this.#registry.downloads.set(reference, (this.#registry.downloads.get(reference) ?? 0) + 1);
     return { stored, isNew };
+  }
+
+  /** As Docker tells it: a pull or push is about a reference, everything else about an id. */
+  tell(action: string, image: StoredImage, reference?: string): void {
+    const { labels } = image.config.config;
+    const familiar = reference === undefined ? undefined : familiarName(reference);
+    const isOfReference = familiar !== undefined && (action === "pull" || action === "push");
+    const name = isOfReference ? familiar.replace(/(?::[^:/]*|@.*)$/, "") : action === "tag" && familiar !== undefined ? familiar : image.id;
+    this.#record({ type: "image", action, actor: { id: isOfReference ? familiar : image.id, attributes: { ...labels, name } } });
+  }
+
+  /** An image that came from no registry. */
+  add(image: PublishedImage & Pick<StoredImage, "files">, tags: readonly string[], action?: "load" | "import"): StoredImage {
+    const stored = this.#images.get(image.id) ?? { ...image, tags: new Set<string>(), repoDigests: new Set<string>() };
+    this.#images.set(image.id, stored);
+    this.#doomed.delete(image.id);
+    for (const tag of tags) this.#moveTag(tag, stored);
+    if (action !== undefined) this.tell(action, stored);
+    if (action !== "load") for (const tag of tags) this.tell("tag", stored, tag);
+    return stored;
   }
 
   #moveTag(reference: string, to: StoredImage): void {
@@ -128,39 +158,43 @@ export class ImageStore {
     }
     const isLast = reference === undefined || image.tags.size <= 1;
     if (isLast && used && !force) throw new BerthError("conflict", `image ${name} is used by a container; remove that first or use force`);
-    if (reference !== undefined && !isLast) return void image.tags.delete(reference);
+    if (reference !== undefined && !isLast) {
+      image.tags.delete(reference);
+      return this.tell("untag", image, reference);
+    }
+    for (const tag of image.tags) this.tell("untag", image, tag);
     image.tags.clear();
     image.repoDigests.clear();
     if (used) this.#doomed.add(image.id);
-    else this.#images.delete(image.id);
+    else this.#delete(image);
   }
 
   /** Drops an image whose removal was forced once its last container is gone. */
   release(id: string): void {
-    if (!this.#doomed.has(id) || this.#inUse().has(id)) return;
-    this.#doomed.delete(id);
-    this.#images.delete(id);
+    const image = this.#images.get(id);
+    if (image === undefined || !this.#doomed.has(id) || this.#inUse().has(id)) return;
+    this.#delete(image);
+  }
+
+  #delete(image: StoredImage): void {
+    this.#doomed.delete(image.id);
+    this.#images.delete(image.id);
+    this.tell("delete", image);
   }
 
   /** Method 27. */
   prune(o: { readonly all?: boolean | undefined; readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined }): PruneResult {
     const used = this.#inUse();
     const gone = [...this.#images.values()].filter((image) => !used.has(image.id) && isPruned(image, o));
-    for (const image of gone) this.#images.delete(image.id);
+    for (const image of gone) this.#delete(image);
     return { deleted: gone.flatMap((image) => [...image.tags, image.id]), spaceReclaimed: sum(gone.map((image) => sum(image.layerSizes))) };
-  }
-
-  /** An image made here. */
-  add(image: PublishedImage & { readonly files: Files }, name: string | undefined): StoredImage {
-    const stored: StoredImage = { ...image, tags: new Set(), repoDigests: new Set() };
-    this.#images.set(stored.id, stored);
-    if (name !== undefined) this.#moveTag(name, stored);
-    return stored;
   }
 
   tag(source: string, target: string): void {
     const image = this.get(source);
-    this.#moveTag(canonicalReference(assertTagTarget(target)), image);
+    const reference = canonicalReference(assertTagTarget(target));
+    this.#moveTag(reference, image);
+    this.tell("tag", image, reference);
   }
 
   inspect(name: string): ImageInspectInfo {

@@ -22,6 +22,8 @@ import { diskUsage } from "./disk-usage.ts";
 import { openExec } from "./exec-process.ts";
 import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
+import { importArchive, loadArchive, saveArchive } from "./image-archives.ts";
+import { pushImage, resolveImage, searchImages } from "./image-registry.ts";
 import * as lifecycle from "./lifecycle.ts";
 import { inspect, sample, snapshot, summarise } from "./observe.ts";
 import { mockNetworksFacet } from "./network-calls.ts";
@@ -30,8 +32,8 @@ import { top } from "./top.ts";
 import { supervisionFacet } from "./supervision.ts";
 import type { World } from "./world.ts";
 
-const inMemory = "it keeps everything in memory and has no files, processes or registry index to work on";
-const unsupportedMethods = ["searchImages", "saveImages", "loadImages", "importImage", "updateContainerResources"] as const;
+const inMemory = "it keeps everything in memory and has no cgroups to work on";
+const unsupportedMethods = ["updateContainerResources"] as const;
 
 const minStatsMs = 100;
 
@@ -58,6 +60,15 @@ export class MockRuntime extends BaseRuntime {
         events: async (o = {}) => {
           this.#checkOpen(o.signal);
           return world.journal.follow(o, this.#closing.signal);
+        },
+        pushImage: async (image, _auth, o = {}) => {
+          this.#checkOpen(o.signal);
+          const push = pushImage(world.images, world.registry, image);
+          return guardedStream(() => push, o.signal);
+        },
+        resolveImage: async (image, auth, o = {}) => {
+          this.#checkOpen(o.signal);
+          return resolveImage(world.registry, image, auth);
         },
         networks: mockNetworksFacet(world, (signal) => this.#checkOpen(signal)),
         diskUsage: async (o = {}) => {
@@ -319,6 +330,25 @@ export class MockRuntime extends BaseRuntime {
     const container = this.#get(id);
     container.refuseRemoving();
     return [container, new MockFiles(this.#world, container)];
+  }
+
+  override searchImages(term: string, limit: number, o: Parameters<Runtime["searchImages"]>[2] = {}): Promise<readonly t.ImageSearchResult[]> {
+    return this.#call("searchImages", o.signal, async () => searchImages(this.#world.registry, term, limit, o));
+  }
+
+  override saveImages(names: readonly string[], o: t.CallOptions = {}): Promise<t.ByteStream> {
+    return this.#stream("saveImages", o.signal, async () => {
+      const archive = saveArchive(this.#world.images, names);
+      return () => archive;
+    });
+  }
+
+  override loadImages(tar: t.ByteSource, quiet: boolean, o: t.CallOptions = {}): Promise<AsyncIterable<t.LoadProgress>> {
+    return this.#stream("loadImages", o.signal, async () => () => loadArchive(this.#world.images, tar, quiet));
+  }
+
+  override importImage(tar: t.ByteSource, repo?: string, tag?: string, o: Parameters<Runtime["importImage"]>[3] = {}): Promise<string> {
+    return this.#call("importImage", o.signal, async () => importArchive(this.#world.images, tar, repo, tag, o));
   }
 
   #get(id: ContainerId): Container {

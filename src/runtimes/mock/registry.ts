@@ -52,14 +52,33 @@ export class MockRegistry {
     this.#reachable = reachable;
   }
 
+  get isReachable(): boolean {
+    return this.#reachable;
+  }
+
+  references(): readonly string[] {
+    return [...this.#images.keys()];
+  }
+
+  /** Takes what somebody pushes. */
+  accept(reference: string, image: PublishedImage): void {
+    this.#images.set(reference, { ...image, reference });
+  }
+
   /** Throws `pull_failed` as a registry client would. */
   resolve(reference: string, platform: OciPlatform, auth: RegistryAuth | undefined): PublishedImage {
+    const published = this.look(reference, auth);
+    if (!platformMatches(platform, published.config)) throw refused(reference, `no matching manifest for ${platformToString(platform)}`);
+    return published;
+  }
+
+  /** Likewise, whatever it is for. */
+  look(reference: string, auth: RegistryAuth | undefined): PublishedImage {
     if (!this.#reachable) throw refused(reference, "the registry cannot be reached; check the network and the registry's address");
     const published = this.#find(reference);
     if (published === undefined) throw refused(reference, "the registry does not know it; check name and tag", 404);
     const { account } = published.image;
     if (account !== undefined && !mayPull(account, auth)) throw refused(reference, "access denied; check user name and password", 401);
-    if (!platformMatches(platform, published.config)) throw refused(reference, `no matching manifest for ${platformToString(platform)}`);
     return published;
   }
 

@@ -61,7 +61,7 @@ export class World {
     this.#programs = o.programs ?? (() => undefined);
     const host = o.platform ?? hostPlatform();
     this.registry = o.registry ?? new MockRegistry(host);
-    this.images = new ImageStore({ registry: this.registry, host, inUse: () => this.#imagesInUse() });
+    this.images = new ImageStore({ registry: this.registry, host, inUse: () => this.#imagesInUse(), record: (event) => this.journal.record(event) });
   }
 
   get(id: ContainerId): Container {

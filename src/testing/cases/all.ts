@@ -10,6 +10,7 @@ import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
 import { execCases, execPtyCases } from "./exec.ts";
 import { execHandleCases } from "./exec-handles.ts";
+import { imageArchiveCases } from "./image-archives.ts";
 import { imageStoreCases } from "./image-store.ts";
 import { healthCases } from "./health.ts";
 import { imageCases } from "./images.ts";
@@ -32,6 +33,7 @@ import { waitCases } from "./wait.ts";
 export const allCases: readonly ContractCase[] = [
   ...imageCases,
   ...imageStoreCases,
+  ...imageArchiveCases,
   ...lifecycleCases,
   ...stopKillCases,
   ...controlCases,

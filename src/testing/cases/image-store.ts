@@ -190,6 +190,28 @@ export const imageStoreCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "what happens to an image is told in Docker's words",
+    needs: ["events", "tagImage", "removeImage", "inspectImageNative", "listImages"],
+    run: async (t) => {
+      const { events } = t.runtime.extras ?? {};
+      assert.ok(events !== undefined);
+      const since = new Date();
+      const reference = await own(t);
+      const id = await idOf(t, reference);
+      await t.runtime.tagImage(reference, "local.example/told:of");
+      await t.runtime.removeImage("local.example/told:of", false);
+      await t.runtime.removeImage(reference, false);
+      const told: string[] = [];
+      for await (const { type, action, actor } of await events({ since })) {
+        if (type !== "image" || (actor.id !== id && actor.id !== reference)) continue;
+        told.push(action === "pull" ? `pull ${actor.id}` : action === "tag" ? `tag ${actor.attributes["name"]}` : action);
+        if (action === "delete") break;
+      }
+      // Where an image is kept in several places each of them tells.
+      assert.deepEqual([...new Set(told)], [`pull ${reference}`, "tag local.example/told:of", "untag", "delete"]);
+    },
+  },
+  {
     name: "history is newest first, with id and tags on the newest row and sizes that add up",
     needs: ["imageHistory", "inspectImageNative"],
     run: async (t) => {
