@@ -39,8 +39,9 @@ export class SshConnection extends Duplex {
     this.#child.stdout.resume();
   }
 
-  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#child.stdin.write(chunk, done);
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
+    // A pipe that broke is told by the end of ssh, which says why.
+    this.#child.stdin.write(chunk, () => done());
   }
 
   override _final(done: () => void): void {

@@ -91,6 +91,8 @@ export function execEvents(handle: RunningExec, o: ExecEventsOptions = {}): Asyn
     // A generator answers `return` only after a pending `next`; abandoning the process settles that one.
     return: () => {
       abandon();
+      // Before the first `next` the generator has not begun, and so would not do it.
+      finish();
       return events.return(undefined);
     },
     [Symbol.asyncIterator]() {

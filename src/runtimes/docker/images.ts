@@ -1,8 +1,12 @@
 /** Methods 25 to 32: the engine's image store. */
+import { isApiVersion } from "../../docker-api/api-version.ts";
+import type { ContainerSummary } from "../../docker-api/containers.ts";
 import { encodeFilters } from "../../docker-api/filters.ts";
 import { EngineError } from "../../docker-api/engine-error.ts";
 import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSearchItem, ImagesPruned, ImageSummary } from "../../docker-api/images.ts";
 import { pathPart } from "../../docker-api/query.ts";
+import type { Received } from "../../docker-api/received.ts";
+import type { DiskUsageReport } from "../../docker-api/system.ts";
 import { BerthError, isBerthError } from "../../errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, ImageSearchResult, PruneResult } from "../../runtime/types.ts";
@@ -93,41 +97,93 @@ export async function tagImage(ctx: DockerContext, source: string, target: strin
 }
 
 /**
- * Docker untags an image that a stopped container still uses; ours refuses as long as any container does (method 26).
- * By force the name goes, and the content stays for its containers.
+ * By tag as Docker does it. By id or digest the whole image is meant, which Docker does only by id: a digest would be one
+ * more name to it. By force an engine removes the image under its stopped containers, who keep their layers.
  */
 export async function removeImage(ctx: DockerContext, image: string, force: boolean): Promise<void> {
   await aboutImage(image, async (path) => {
-    try {
-      await ctx.client.list<ImageDeleteItem>("DELETE", path, { query: { force } });
-    } catch (thrown) {
-      if (!force || !isBerthError(thrown, "conflict")) throw thrown;
-      await untag(ctx, path, image, thrown);
+    if (isTag(image)) return await remove(ctx, path, force);
+    const { Id: id, RepoTags: tags } = await ctx.client.object<ImageInspect>("GET", `${path}/json`);
+    const names = texts(tags);
+    if (names.length > 1 && !force) {
+      throw new BerthError("conflict", `image ${image} has several names, ${names.map(canonicalTag).join(", ")}; remove it by force, or name by name`, {
+        image,
+      });
     }
+    await remove(ctx, `/images/${pathPart(id ?? image)}`, force);
   });
 }
 
-/** By id, a running container keeps Docker from removing what it uses, even by force: then every name of it goes. */
-async function untag(ctx: DockerContext, path: string, image: string, refusal: unknown): Promise<void> {
-  const { RepoTags: tags } = await ctx.client.object<ImageInspect>("GET", `${path}/json`);
-  const names = texts(tags);
-  if (names.length === 0) throw refusal;
-  for (const name of names) {
-    if (names.length > 1 || name !== image) await ctx.client.list<ImageDeleteItem>("DELETE", `/images/${pathPart(name)}`, { query: { force: true } });
-    else throw refusal;
-  }
+function isTag(image: string): boolean {
+  const name = engineImageName(image);
+  return !/^(?:sha256:)?[0-9a-f]+$/.test(name) && !name.includes("@");
 }
 
-export async function pruneImages(ctx: DockerContext, o: NonNullable<Parameters<Runtime["pruneImages"]>[0]>): Promise<PruneResult> {
-  const { label, notLabel } = pruneFilters(o.labels ?? []);
-  const until = o.until === undefined ? [] : [String(o.until.getTime() / 1000)];
-  const filters = encodeFilters({ dangling: [o.all === true ? "false" : "true"], label, "label!": notLabel, until });
+async function remove(ctx: DockerContext, path: string, force: boolean): Promise<void> {
+  await ctx.client.list<ImageDeleteItem>("DELETE", path, { query: { force } });
+}
+
+type PruneOptions = NonNullable<Parameters<Runtime["pruneImages"]>[0]>;
+
+export async function pruneImages(ctx: DockerContext, o: PruneOptions): Promise<PruneResult> {
+  return o.all === true ? await pruneUnused(ctx, o) : await pruneDangling(ctx, o);
+}
+
+async function pruneDangling(ctx: DockerContext, o: PruneOptions): Promise<PruneResult> {
+  const filters = encodeFilters({ dangling: ["true"], ...pruneConditions(o) });
   const pruned = await ctx.client.object<ImagesPruned>("POST", "/images/prune", { query: { filters }, timeoutMs: 0 });
-  const deleted = items(pruned.ImagesDeleted).flatMap((item) => {
+  return { deleted: deletedOf(items(pruned.ImagesDeleted)), spaceReclaimed: number(pruned.SpaceReclaimed) ?? 0 };
+}
+
+function pruneConditions(o: PruneOptions): Readonly<Record<string, readonly string[]>> {
+  const { label, notLabel } = pruneFilters(o.labels ?? []);
+  return { label, "label!": notLabel, until: o.until === undefined ? [] : [String(o.until.getTime() / 1000)] };
+}
+
+function deletedOf(deleted: readonly Received<ImageDeleteItem>[]): readonly string[] {
+  return deleted.flatMap((item) => {
     const [untagged, digest] = [text(item.Untagged), text(item.Deleted)];
     return [...(untagged === undefined ? [] : [canonicalTag(untagged)]), ...(digest === undefined ? [] : [digest])];
   });
-  return { deleted, spaceReclaimed: number(pruned.SpaceReclaimed) ?? 0 };
+}
+
+/**
+ * The engine's own prune of all takes the names of images that stopped containers use. So what no container uses is found
+ * here, and removed name by name, without force.
+ */
+async function pruneUnused(ctx: DockerContext, o: PruneOptions): Promise<PruneResult> {
+  const before = await layersBytes(ctx);
+  const dangling = await pruneDangling(ctx, o);
+  const containers = await ctx.client.list<ContainerSummary>("GET", "/containers/json", { query: { all: 1 } });
+  const used = new Set(containers.map((container) => container.ImageID));
+  const { label, exclude } = pruneFilters(o.labels ?? []);
+  const images = await ctx.client.list<ImageSummary>("GET", "/images/json", { query: { filters: encodeFilters({ label }) } });
+  const deleted: string[] = [];
+  for (const image of images) {
+    if (used.has(image.Id) || exclude(image.Labels ?? {}) || !isOlder(image, o.until)) continue;
+    for (const tag of texts(image.RepoTags)) deleted.push(...(await removeUnused(ctx, tag)));
+  }
+  return { deleted: [...dangling.deleted, ...deleted], spaceReclaimed: Math.max(dangling.spaceReclaimed, before - (await layersBytes(ctx))) };
+}
+
+/** As the engine's `until` filter: by the time in the image's config. */
+function isOlder(image: Received<ImageSummary>, until: Date | undefined): boolean {
+  return until === undefined || (number(image.Created) ?? 0) * 1000 < until.getTime();
+}
+
+async function removeUnused(ctx: DockerContext, tag: string): Promise<readonly string[]> {
+  try {
+    return deletedOf(await ctx.client.list<ImageDeleteItem>("DELETE", `/images/${pathPart(tag)}`));
+  } catch (thrown) {
+    // Taken into use meanwhile, or gone.
+    if (isBerthError(thrown, "conflict") || isBerthError(thrown, "not_found")) return [];
+    throw thrown;
+  }
+}
+
+async function layersBytes(ctx: DockerContext): Promise<number> {
+  const type = isApiVersion(ctx.facts.apiVersion, "1.42") ? "image" : undefined;
+  return number((await ctx.client.object<DiskUsageReport>("GET", "/system/df", { query: { type }, timeoutMs: 0 })).LayersSize) ?? 0;
 }
 
 export async function searchImages(
