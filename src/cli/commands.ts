@@ -140,6 +140,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/unpause.ts")).unpauseCommand,
   },
   {
+    name: "update",
+    summary: "Change the limits of containers",
+    operands: "containers",
+    load: async () => (await import("./commands/update.ts")).updateCommand,
+  },
+  {
     name: "rename",
     summary: "Give a container another name",
     operands: "container-first",

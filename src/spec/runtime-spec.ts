@@ -125,6 +125,7 @@ export interface OciCpu {
   readonly quota?: number | undefined;
   readonly period?: number | undefined;
   readonly cpus?: string | undefined;
+  readonly mems?: string | undefined;
 }
 
 export interface OciSeccomp {

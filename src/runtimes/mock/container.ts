@@ -1,6 +1,7 @@
 /** One container of the mock: what it is, what it does, who waits for it. Legal moves are decided in `lifecycle.ts`. */
 import { BerthError } from "../../errors.ts";
 import { type KnownExit, outcomeFromExit } from "../../runtime/derive.ts";
+import type { FineLimits } from "../../runtime/resource-update.ts";
 import type { ContainerState, HealthDetail, PortMappingEntry, StatsSample, WaitCondition, WaitOutcome } from "../../runtime/types.ts";
 import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
 import type { CompleteSpec } from "../../spec/service-spec.ts";
@@ -50,6 +51,9 @@ export class Container {
   /** Anonymous volumes by target. */
   readonly volumes: Map<string, MockVolume> = new Map();
   name: string;
+  /** As completed at create and changed by updates. */
+  spec: CompleteSpec;
+  fineLimits: FineLimits = {};
   status: Status = "created";
   paused = false;
   run: Run | undefined;
@@ -69,14 +73,11 @@ export class Container {
   constructor(setup: ContainerSetup) {
     this.setup = setup;
     this.name = setup.name;
+    this.spec = setup.spec;
   }
 
   get key(): string {
     return containerIdToString(this.setup.id);
-  }
-
-  get spec(): CompleteSpec {
-    return this.setup.spec;
   }
 
   get isRunning(): boolean {

@@ -30,10 +30,8 @@ import { mockNetworksFacet } from "./network-calls.ts";
 import { mockVolumesFacet } from "./volumes.ts";
 import { top } from "./top.ts";
 import { supervisionFacet } from "./supervision.ts";
+import { updateContainer } from "./update.ts";
 import type { World } from "./world.ts";
-
-const inMemory = "it keeps everything in memory and has no cgroups to work on";
-const unsupportedMethods = ["updateContainerResources"] as const;
 
 const minStatsMs = 100;
 
@@ -44,11 +42,10 @@ export class MockRuntime extends BaseRuntime {
   readonly #closing = new AbortController();
 
   constructor(world: World) {
-    const refused = unsupportedMethods.map((method) => [method, { support: "unsupported", reason: inMemory }] as const);
     const neutral = (["getContainerPortOverride", "syncContainerVolumes"] as const).map((method) => [method, { support: "neutral" }] as const);
     super({
       backend: "mock",
-      capabilities: capabilitiesExcept(Object.fromEntries([...refused, ...neutral])),
+      capabilities: capabilitiesExcept(Object.fromEntries(neutral)),
       extras: {
         attachContainer: async (id, o = {}) => {
           this.#checkOpen(o.signal);
@@ -150,6 +147,10 @@ export class MockRuntime extends BaseRuntime {
 
   override unpauseContainer(id: ContainerId, o: t.CallOptions = {}): Promise<void> {
     return this.#locked("unpauseContainer", id, o, async (container) => lifecycle.unpauseContainer(this.#world, container));
+  }
+
+  override updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o: t.CallOptions = {}): Promise<t.ContainerUpdateOutcome> {
+    return this.#locked("updateContainerResources", id, o, async (container) => updateContainer(this.#world, container, update));
   }
 
   override pruneContainers(o: Parameters<Runtime["pruneContainers"]>[0] = {}): Promise<t.ContainerPruneResult> {

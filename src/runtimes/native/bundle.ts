@@ -11,6 +11,7 @@ import { buildRuntimeSpec, grantedCapabilities, type NamespaceChoice } from "../
 import { bpfAnnotation, compiledSeccomp } from "../../oci/seccomp-bpf.ts";
 import { seccompFor } from "../../oci/seccomp.ts";
 import { resolveUser } from "../../oci/user.ts";
+import type { FineLimits } from "../../runtime/resource-update.ts";
 import { resolveEnvironment } from "../../spec/complete-spec.ts";
 import type { OciRuntimeSpec } from "../../spec/runtime-spec.ts";
 import { parseSecurityOptions } from "../../spec/security-opt.ts";
@@ -55,7 +56,7 @@ export function writeBundle(
     initPath: spec.initContainer ? findInit() : undefined,
     host: ctx.host,
   });
-  writeConfig(paths.bundle, withCompiledSeccomp(ctx, built.spec));
+  writeConfig(paths.bundle, withFineLimits(withCompiledSeccomp(ctx, built.spec), record.facts.fineLimits));
   return built;
 }
 
@@ -65,6 +66,19 @@ function withCompiledSeccomp(ctx: NativeContext, spec: OciRuntimeSpec): OciRunti
   if (seccomp === undefined || !ctx.oci.name.startsWith("crun")) return spec;
   const program = compiledSeccomp(seccomp, join(ctx.layout.run, "seccomp"));
   return program === undefined ? spec : { ...spec, annotations: { ...spec.annotations, [bpfAnnotation]: program } };
+}
+
+/** What updates set beyond the words of the container's description. */
+function withFineLimits(spec: OciRuntimeSpec, fine: FineLimits | undefined): OciRuntimeSpec {
+  if (fine === undefined) return spec;
+  const { cpuPeriod: period, cpuQuota, cpusetMems: mems } = fine;
+  const cpu = {
+    ...spec.linux.resources.cpu,
+    ...(period === undefined ? {} : { period }),
+    ...(cpuQuota === undefined ? {} : { quota: cpuQuota > 0 ? cpuQuota : -1 }),
+    ...(mems === undefined ? {} : { mems }),
+  };
+  return { ...spec, linux: { ...spec.linux, resources: { ...spec.linux.resources, cpu } } };
 }
 
 /** The spec of the run that is going on: what an exec takes its defaults from. */

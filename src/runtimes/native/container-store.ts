@@ -1,3 +1,4 @@
+import type { FineLimits } from "../../runtime/resource-update.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { HealthDetail, MountDetail } from "../../runtime/types.ts";
 import type { CompleteSpec, LogsConfig, PortMapping } from "../../spec/service-spec.ts";
@@ -29,7 +30,10 @@ create index if not exists containers_by_image on containers (image_id);
 export interface ContainerFacts {
   readonly id: ContainerId;
   readonly imageReference: string;
+  /** As completed at create and changed by updates. */
   readonly spec: CompleteSpec;
+  /** Of updates, what the spec has no words for. */
+  readonly fineLimits?: FineLimits | undefined;
   /** The container's own environment as given, references to secrets unresolved. */
   readonly command: readonly string[];
   readonly hostname: string;
@@ -150,6 +154,14 @@ export class ContainerStore {
     this.#statements.rename.run(name, key);
   }
 
+  /** Reads and replaces what is fixed but for updates, in one transaction. */
+  updateFacts(key: string, change: (facts: ContainerFacts) => ContainerFacts): void {
+    inTransaction(this.#db, () => {
+      const record = this.get(key);
+      if (record !== undefined) this.#statements.setFacts.run(JSON.stringify(change(record.facts)), key);
+    });
+  }
+
   /** Reads and replaces the run in one transaction; `change` answers `undefined` to leave it. */
   updateRun(key: string, change: (run: ContainerRun) => ContainerRun | undefined): ContainerRecord | undefined {
     return inTransaction(this.#db, () => {
@@ -190,6 +202,7 @@ function prepare(db: Database) {
     byName: db.prepare("select * from containers where name = ?"),
     namesByImage: db.prepare("select name from containers where image_id = ? order by rowid"),
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
+    setFacts: db.prepare("update containers set facts = ? where key = ?"),
     setRun: db.prepare("update containers set run = ? where key = ?"),
     rename: db.prepare("update containers set name = ? where key = ?"),
     delete: db.prepare("delete from containers where key = ?"),

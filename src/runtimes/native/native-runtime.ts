@@ -1,7 +1,7 @@
 import { abandonable } from "../../internal/abort.ts";
 import { BerthError } from "../../errors.ts";
 import { BaseRuntime } from "../../runtime/base-runtime.ts";
-import { type Capability, capabilitiesExcept, type RuntimeMethod } from "../../runtime/capabilities.ts";
+import { capabilitiesExcept } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { RuntimeInfo } from "../../runtime/extras.ts";
@@ -42,14 +42,10 @@ import { isRestartPending } from "./supervised-run.ts";
 import { supervisionFacet } from "./supervision.ts";
 import { volumesFacet } from "./volume-calls.ts";
 import { topContainer } from "./top.ts";
+import { updateContainer } from "./update.ts";
 import { waitFor } from "./wait.ts";
 
-const later: Capability = { support: "unsupported", reason: "not in this release of the native backend" };
-
-const notYet: readonly RuntimeMethod[] = ["updateContainerResources"];
-
 export const nativeCapabilities = capabilitiesExcept({
-  ...Object.fromEntries(notYet.map((method) => [method, later])),
   getContainerPortOverride: { support: "neutral", reason: "containers have a network of their own" },
   syncContainerVolumes: { support: "neutral", reason: "no remote store is configured" },
 });
@@ -119,6 +115,11 @@ export class NativeRuntime extends BaseRuntime {
   override async unpauseContainer(id: ContainerId, o?: t.CallOptions): Promise<void> {
     o?.signal?.throwIfAborted();
     await abandonable(unpauseContainer(this.#ctx, id), o?.signal);
+  }
+
+  override async updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
+    o?.signal?.throwIfAborted();
+    return abandonable(updateContainer(this.#ctx, id, update), o?.signal);
   }
 
   override async pruneContainers(o: Parameters<Runtime["pruneContainers"]>[0] = {}): Promise<t.ContainerPruneResult> {

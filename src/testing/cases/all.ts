@@ -26,6 +26,7 @@ import { securityFieldCases } from "./security-fields.ts";
 import { statsCases } from "./stats.ts";
 import { stopKillCases } from "./stop-kill.ts";
 import { storageFieldCases } from "./storage-fields.ts";
+import { updateCases } from "./update.ts";
 import { volumeCases } from "./volumes.ts";
 import { waitCases } from "./wait.ts";
 
@@ -37,6 +38,7 @@ export const allCases: readonly ContractCase[] = [
   ...lifecycleCases,
   ...stopKillCases,
   ...controlCases,
+  ...updateCases,
   ...waitCases,
   ...logCases,
   ...execCases,
