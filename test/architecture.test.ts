@@ -20,6 +20,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // Tar and compression as streams; knows neither images nor containers.
   archive: ["spec", "errors", "internal"],
   images: ["spec", "errors", "internal", "state", "content", "registry", "snapshots", "archive"],
+  // Accounts at registries; knows no registry.
+  credentials: ["errors", "internal"],
   volumes: ["spec", "errors", "internal", "state"],
   network: ["spec", "errors", "internal", "state"],
   oci: ["spec", "errors", "internal"],
@@ -35,6 +37,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "archive",
     "images",
     "volumes",
+    "credentials",
     "network",
     "oci",
     "version",

@@ -211,6 +211,8 @@ export const commands: readonly CommandEntry[] = [
     operands: "none",
     load: async () => (await import("./commands/system.ts")).systemCommand,
   },
+  { name: "login", summary: "Log in to a registry", operands: "none", load: async () => (await import("./commands/login.ts")).loginCommand },
+  { name: "logout", summary: "Log out from a registry", operands: "none", load: async () => (await import("./commands/logout.ts")).logoutCommand },
   { name: "version", summary: "Show the version", operands: "none", load: async () => (await import("./commands/version.ts")).versionCommand },
   {
     name: "info",

@@ -13,6 +13,7 @@ import { type CredentialSource, dockerConfigCredentials, presentCredentials } fr
 import { Exchange, type RegistryRequest } from "./exchange.ts";
 import { StatusFailure, toBerthError } from "./failure.ts";
 import { accountKey, type Session } from "./session.ts";
+import { checkLogin } from "./login.ts";
 import { Push } from "./push.ts";
 import { searchRegistry } from "./search.ts";
 import { createTransport, type HttpResponse, readAll, type Transport } from "./transport.ts";
@@ -115,6 +116,17 @@ class Client implements RegistryClient {
     const signal = o.signal === undefined ? this.#closed.signal : AbortSignal.any([o.signal, this.#closed.signal]);
     const account = presentCredentials(o.auth) ?? (await this.#credentials(registry));
     return searchRegistry({ transport: this.#transport, policy: this.#policy, registry, term, limit, account, signal });
+  }
+
+  checkLogin(registry: string, credentials: Credentials, o: { readonly signal?: AbortSignal | undefined } = {}): Promise<boolean> {
+    const signal = o.signal === undefined ? this.#closed.signal : AbortSignal.any([o.signal, this.#closed.signal]);
+    const endpoint = endpointsOf(registry, "", { ...this.#config, mirrors: {} }, this.#policy).at(-1);
+    if (endpoint === undefined) throw new BerthError("internal", `${registry} has no address`);
+    return checkLogin(this.#exchange, { endpoint, credentials, signal });
+  }
+
+  forgetAccounts(): void {
+    this.#exchange.forgetSessions();
   }
 
   close(): void {

@@ -125,6 +125,18 @@ function isLoopback(name: string): boolean {
   return name === "localhost" || (family !== 0 && loopback.check(name, family === 6 ? "ipv6" : "ipv4"));
 }
 
+/** The canonical host of what somebody calls a registry: a host, a URL such as Docker's `https://index.docker.io/v1/`, or nothing for Docker Hub. */
+export function registryHost(server: string): string {
+  const host = server
+    .trim()
+    .replace(/^https?:\/\//i, "")
+    .replace(/\/.*$/s, "")
+    .toLowerCase();
+  if (host === "") return "docker.io";
+  if (!isHost(host)) throw new BerthError("invalid_spec", `${JSON.stringify(shown(server))} is no registry; expected host[:port]`);
+  return canonicalHost(host);
+}
+
 /** Every spelling of Docker Hub is `docker.io` (contract 0.4). */
 export function canonicalHost(host: string): string {
   return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;

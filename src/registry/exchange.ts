@@ -55,6 +55,10 @@ export class Exchange {
     return session;
   }
 
+  forgetSessions(): void {
+    this.#sessions.clear();
+  }
+
   /** An answer of a status that is a success; any other is thrown as {@link StatusFailure}. */
   async request(endpoint: Endpoint, session: Session, request: RegistryRequest): Promise<HttpResponse> {
     const response = await this.#authorized(endpoint, session, request).catch((error: unknown) => {

@@ -29,6 +29,10 @@ export interface RegistryClient {
   push(reference: Reference, o?: RegistryCallOptions & { readonly mountFrom?: readonly string[] | undefined }): RegistryPush;
   /** Asks the search of a registry (Docker's `/v1/search`). Throws `unsupported` where it has none, `network` when it cannot be reached. */
   search(registry: string, term: string, limit: number, o?: RegistryCallOptions): Promise<readonly RegistrySearchHit[]>;
+  /** Whether a registry takes these credentials. Throws `network` when it cannot be reached, `pull_failed` when it answers otherwise. */
+  checkLogin(registry: string, credentials: Credentials, o?: { readonly signal?: AbortSignal | undefined }): Promise<boolean>;
+  /** From here on everybody is looked up anew: the credentials have changed. */
+  forgetAccounts(): void;
   close(): void;
 }
 

@@ -27,6 +27,7 @@ export interface RuntimeExtras {
   diskUsage?(o?: CallOptions): Promise<DiskUsage>;
   readonly volumes?: VolumesFacet;
   readonly networks?: NetworksFacet;
+  readonly credentials?: CredentialsFacet;
   readonly supervision?: SupervisionFacet;
   info?(): Promise<RuntimeInfo>;
 }
@@ -118,6 +119,33 @@ export interface DiskUsage {
   readonly volumes: readonly { readonly name: string; readonly sizeBytes: number; readonly containers: number }[];
   /** All unpacked layers, each once. */
   readonly layersBytes: number;
+}
+
+/** The engine's own credentials for registries, encrypted at rest (contract 4.5). Secrets go in and never come out. */
+export interface CredentialsFacet {
+  /** In place of what was kept for that registry: `host[:port]` or a URL, empty for Docker Hub. Nobody is asked; see `checkLogin`. */
+  store(registry: string, secret: CredentialSecret, o?: CallOptions): Promise<CredentialEntry>;
+  list(o?: CallOptions): Promise<readonly CredentialEntry[]>;
+  /** By id or registry. Unknown: `not_found`. */
+  remove(idOrRegistry: string, o?: CallOptions): Promise<void>;
+}
+
+export type CredentialSecret =
+  | { readonly kind: "basic"; readonly username: string; readonly password: string; readonly authType?: "basic" | "token" | undefined }
+  /** Nobody, whatever Docker's config file says. */
+  | { readonly kind: "anonymous" }
+  /** As Docker's config file says, as without an entry. */
+  | { readonly kind: "docker_config" }
+  /** Names of environment variables of the engine. */
+  | { readonly kind: "env_var"; readonly username: string; readonly password: string };
+
+export interface CredentialEntry {
+  readonly id: string;
+  /** Canonical host, such as `docker.io`. */
+  readonly registry: string;
+  readonly kind: CredentialSecret["kind"];
+  readonly username?: string | undefined;
+  readonly createdAt: Date;
 }
 
 /** A volume's life: created by name or by a container's first use, used by any number of containers, removed when none does. */

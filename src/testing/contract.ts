@@ -23,6 +23,7 @@ import type { ServiceSpec } from "../spec/service-spec.ts";
  * - `ipv6`: containers get IPv6 addresses in networks that have it
  * - `name-resolution`: names of containers resolve on bridge networks
  * - `volumes`: `extras.volumes`
+ * - `credentials`: `extras.credentials` and `extras.checkLogin`
  * - `disk-usage`: `extras.diskUsage`
  * - `host-network`: published ports and container addresses can be reached from this process
  */
@@ -43,6 +44,7 @@ export const traits = [
   "ipv6",
   "name-resolution",
   "volumes",
+  "credentials",
   "disk-usage",
   "host-network",
 ] as const;

@@ -27,6 +27,7 @@ export class ImageStore {
   readonly #host: OciPlatform;
   /** Image ids containers hold on to. */
   readonly #inUse: () => ReadonlySet<string>;
+  readonly #accountFor: (image: string) => RegistryAuth | undefined;
 
   readonly #record: (event: Omit<JournalledEvent, "sequence" | "time">) => void;
 
@@ -34,12 +35,14 @@ export class ImageStore {
     readonly registry: MockRegistry;
     readonly host: OciPlatform;
     readonly inUse: () => ReadonlySet<string>;
+    readonly accountFor: (image: string) => RegistryAuth | undefined;
     readonly record: (event: Omit<JournalledEvent, "sequence" | "time">) => void;
   }) {
     this.#record = o.record;
     this.#registry = o.registry;
     this.#host = o.host;
     this.#inUse = o.inUse;
+    this.#accountFor = o.accountFor;
   }
 
   /** Method 2, by the table of contract 1.4. Answers whether something was downloaded. */
@@ -54,7 +57,7 @@ export class ImageStore {
     }
     const platform = o.platform === undefined ? this.#host : toOciPlatform(o.platform);
     try {
-      const published = this.#registry.resolve(reference, platform, usable(auth));
+      const published = this.#registry.resolve(reference, platform, usable(auth) ?? this.#accountFor(reference));
       return this.#store(reference, published, local);
     } catch (thrown) {
       const unreachable = thrown instanceof BerthError && thrown.fields.status === undefined;

@@ -20,6 +20,7 @@ import { MockControl } from "./control.ts";
 import type { Container } from "./container.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { openExec } from "./exec-process.ts";
+import { registryOf } from "./credentials.ts";
 import { interactive, startExec, type StartedExec } from "./exec.ts";
 import { dropped, type Fault, Faults } from "./faults.ts";
 import { importArchive, loadArchive, saveArchive } from "./image-archives.ts";
@@ -68,6 +69,11 @@ export class MockRuntime extends BaseRuntime {
           return resolveImage(world.registry, image, auth);
         },
         networks: mockNetworksFacet(world, (signal) => this.#checkOpen(signal)),
+        credentials: world.credentials.facet((signal) => this.#checkOpen(signal)),
+        checkLogin: async (server, auth, o) => {
+          this.#checkOpen(o?.signal);
+          return world.registry.takes(registryOf(server), auth);
+        },
         diskUsage: async (o = {}) => {
           this.#checkOpen(o.signal);
           return diskUsage(world);

@@ -82,6 +82,13 @@ export class MockRegistry {
     return published;
   }
 
+  /** Whether some image of that registry is for this account, or none of them needs one. */
+  takes(registry: string, auth: RegistryAuth): boolean {
+    const here = [...this.#images].filter(([name]) => parseReference(name).registry === registry).map(([, { image }]) => image.account);
+    const accounts = here.filter((account) => account !== undefined);
+    return accounts.length === 0 || accounts.some((account) => mayPull(account, auth));
+  }
+
   #find(reference: string): PublishedImage | undefined {
     const { digest } = parseReference(reference);
     if (digest === undefined) return this.#images.get(reference);

@@ -12,6 +12,7 @@ import { MockJournal } from "./journal.ts";
 import { MockNetworks } from "./networks.ts";
 import { MockPorts } from "./ports.ts";
 import { type MockProgram, runUntilSignalled, type StartRefusal } from "./process.ts";
+import { MockCredentials } from "./credentials.ts";
 import { MockRegistry } from "./registry.ts";
 import { MockVolumes } from "./volumes.ts";
 
@@ -46,6 +47,7 @@ export class World {
   readonly locks: KeyedLock = new KeyedLock();
   readonly containers: Map<string, Container> = new Map();
   readonly volumes: MockVolumes;
+  readonly credentials: MockCredentials;
   readonly foreign: RuntimeContainerSummary[] = [];
   readonly scripts: { readonly argv: readonly string[]; readonly program: MockProgram | StartRefusal }[] = [];
   readonly #programs: ProgramLookup;
@@ -58,10 +60,17 @@ export class World {
     this.journal = new MockJournal(this.clock, this.uuid);
     this.networks = new MockNetworks(this.uuid, () => this.clock.now());
     this.env = o.env ?? {};
+    this.credentials = new MockCredentials(this.env);
     this.#programs = o.programs ?? (() => undefined);
     const host = o.platform ?? hostPlatform();
     this.registry = o.registry ?? new MockRegistry(host);
-    this.images = new ImageStore({ registry: this.registry, host, inUse: () => this.#imagesInUse(), record: (event) => this.journal.record(event) });
+    this.images = new ImageStore({
+      registry: this.registry,
+      host,
+      inUse: () => this.#imagesInUse(),
+      record: (event) => this.journal.record(event),
+      accountFor: (image) => this.credentials.accountFor(image),
+    });
   }
 
   get(id: ContainerId): Container {

@@ -9,6 +9,8 @@ export interface Layout {
   readonly database: string;
   readonly containers: string;
   readonly volumes: string;
+  /** Accounts at registries, sealed, and the key they are sealed with. Made by the first login. */
+  readonly credentials: string;
   /** conmon writes one file per ended container here. */
   readonly exits: string;
   readonly locks: string;
@@ -28,6 +30,7 @@ export function layout(root: string, run: string): Layout {
     database: join(root, "state", "berth.db"),
     containers: join(root, "containers"),
     volumes: join(root, "volumes"),
+    credentials: join(root, "credentials"),
     exits: join(root, "exits"),
     locks: join(run, "locks"),
     bundles: join(run, "bundles"),

@@ -4,7 +4,7 @@ import { BaseRuntime } from "../../runtime/base-runtime.ts";
 import { capabilitiesExcept } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
-import type { RuntimeInfo } from "../../runtime/extras.ts";
+import type { RuntimeExtras, RuntimeInfo } from "../../runtime/extras.ts";
 import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
@@ -55,7 +55,14 @@ export class NativeRuntime extends BaseRuntime {
   readonly #ctx: NativeContext;
   readonly #release: () => Promise<void>;
 
-  constructor(ctx: NativeContext, o: { readonly info: () => RuntimeInfo; readonly release: () => Promise<void> }) {
+  constructor(
+    ctx: NativeContext,
+    o: {
+      readonly info: () => RuntimeInfo;
+      readonly accounts: Pick<RuntimeExtras, "credentials" | "checkLogin">;
+      readonly release: () => Promise<void>;
+    },
+  ) {
     super({
       backend: "native",
       capabilities: nativeCapabilities,
@@ -71,6 +78,7 @@ export class NativeRuntime extends BaseRuntime {
         pushImage: async (image, auth, options = {}) => pushImage(ctx, image, auth, options),
         resolveImage: (image, auth, options = {}) => resolveImage(ctx, image, auth, options),
         supervision: supervisionFacet(ctx),
+        ...o.accounts,
       },
     });
     this.#ctx = ctx;

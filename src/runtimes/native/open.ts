@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { CredentialStore } from "../../credentials/credential-store.ts";
+import { storedAccounts } from "../../credentials/lookup.ts";
 import { BerthError } from "../../errors.ts";
 import { imagesSchema } from "../../images/image-records.ts";
 import { openImageStore } from "../../images/image-store.ts";
@@ -11,6 +13,7 @@ import { openNetworkStack } from "../../network/stack.ts";
 import { hostFacts } from "../../oci/host-facts.ts";
 import { findOciRuntime, findProgram } from "../../oci/probe.ts";
 import { createRegistryClient } from "../../registry/client.ts";
+import { dockerConfigCredentials } from "../../registry/credentials.ts";
 import { registryConfigFromEnvironment } from "../../registry/config.ts";
 import type { RuntimeInfo } from "../../runtime/extras.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
@@ -21,6 +24,7 @@ import { volumesSchema } from "../../volumes/records.ts";
 import { VolumeStore } from "../../volumes/volume-store.ts";
 import { cgroupVersion } from "./cgroup.ts";
 import { ContainerStore, containersSchema } from "./container-store.ts";
+import { checkLoginCall, credentialsFacet } from "./credential-calls.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
 import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
@@ -76,7 +80,11 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, volumesSchema, containersSchema, journalSchema]);
   const uuid = engineUuid(db);
   const closed = new AbortController();
-  const registry = createRegistryClient(registryConfigFromEnvironment(process.env));
+  const credentials = new CredentialStore(paths.credentials, process.env);
+  const registry = createRegistryClient({
+    ...registryConfigFromEnvironment(process.env),
+    credentials: storedAccounts(credentials, dockerConfigCredentials(process.env), process.env),
+  });
   const store = new ContainerStore(db);
   const images = openImageStore({
     root,
@@ -128,6 +136,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   let supervisor: NativeSupervisor | undefined;
   const runtime = new NativeRuntime(ctx, {
     info: () => info(ctx, found.reasons),
+    accounts: { credentials: credentialsFacet(credentials, registry), checkLogin: checkLoginCall(registry) },
     release: () => {
       release ??= closeAll(ctx, closed, supervisor, () => {
         registry.close();

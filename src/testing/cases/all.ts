@@ -5,6 +5,7 @@ import { archiveKernelCases } from "./archive-kernel.ts";
 import { archivePutCases } from "./archive-put.ts";
 import { attachCases } from "./attach.ts";
 import { changesCases, commitCases } from "./changes.ts";
+import { credentialCases } from "./credentials.ts";
 import { diskUsageCases } from "./disk-usage.ts";
 import { eventCases } from "./events.ts";
 import { controlCases } from "./control.ts";
@@ -56,6 +57,7 @@ export const allCases: readonly ContractCase[] = [
   ...storageFieldCases,
   ...volumeCases,
   ...diskUsageCases,
+  ...credentialCases,
   ...securityFieldCases,
   ...resourceFieldCases,
   ...archiveGetCases,
