@@ -37,7 +37,7 @@ export async function login(engine: DockerEngine, call: Call): Promise<void> {
   if (checkLogin === undefined) throw new UnsupportedError("checkLogin", engine.runtime.backend, "it cannot ask a registry");
   const server = typeof body["serveraddress"] === "string" ? body["serveraddress"] : "";
   if (!(await checkLogin(server, auth, { signal: call.signal }))) {
-    throw new HttpError(401, `Error response from daemon: login attempt to ${server || "docker.io"} failed with status: 401 Unauthorized`);
+    throw new HttpError(401, `login attempt to ${server || "docker.io"} failed with status: 401 Unauthorized`);
   }
   call.answer(200, { Status: "Login Succeeded", IdentityToken: "" });
 }
