@@ -21,8 +21,8 @@ export interface ContainerNames {
 export interface NameServerConfig {
   /** File name → text. */
   readonly files: ReadonlyMap<string, string>;
-  /** Where the server listens. */
-  readonly addresses: readonly string[];
+  /** File name → where the server listens for it. */
+  readonly addresses: ReadonlyMap<string, string>;
   /** A name that resolves once the server has read exactly this. */
   readonly mark: string;
 }
@@ -44,8 +44,12 @@ export function nameServerConfig(context: NetworkContext, describe: (key: string
     lines.set(network, [...(lines.get(network) ?? []), [container.hexId, lease.address, lease.address6 ?? "", names.join(","), ...dnsColumn(dns)].join(" ")]);
   }
   const mark = `berth-${hash("sha256", JSON.stringify([...lines].map(([network, all]) => [network.id, listenLine(network), all]))).slice(0, 16)}`;
-  const files = new Map([...lines].map(([network, all]) => [network.id.slice(0, 12), fileText(network, mark, all)]));
-  return { files, addresses: [...lines.keys()].map(({ gateway }) => gateway), mark };
+  const files = new Map([...lines].map(([network, all]) => [fileName(network), fileText(network, mark, all)]));
+  return { files, addresses: new Map([...lines.keys()].map((network) => [fileName(network), network.gateway])), mark };
+}
+
+function fileName({ id }: Network): string {
+  return id.slice(0, 12);
 }
 
 function leasesOf(leases: readonly Lease[], key: string): Lease[] {

@@ -10,11 +10,13 @@ import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BerthError, messageOf } from "../errors.ts";
 import { FileLock } from "../internal/file-lock.ts";
+import { errnoCode } from "../internal/libc.ts";
 import { childEnvironment } from "../internal/spawn.ts";
 import type { NetworkContext } from "./context.ts";
 import { knowsName } from "./name-query.ts";
 import { type ContainerNames, type NameServerConfig, nameServerConfig } from "./name-server-config.ts";
 import { defaultNetwork } from "./names.ts";
+import { probePort } from "./port-probe.ts";
 import type { Endpoint } from "./types.ts";
 
 const program = "aardvark-dns";
@@ -82,6 +84,8 @@ export class NameServer {
     if (pid !== undefined && readOrEmpty(this.#loaded) === wanted.mark) return;
     const path = findNameServer();
     if (path === undefined) return this.#warnMissing();
+    const known = existsSync(this.#config) && pid !== undefined ? this.#fileNames() : [];
+    for (const [file, address] of wanted.addresses) if (!known.includes(file)) requireFreePort(address);
     rmSync(this.#loaded, { force: true });
     this.#write(wanted.files);
     if (pid === undefined) await this.#start(path);
@@ -109,7 +113,7 @@ export class NameServer {
 
   async #heard({ addresses, mark }: NameServerConfig): Promise<void> {
     const deadline = Date.now() + patienceMs;
-    for (const address of addresses) {
+    for (const address of addresses.values()) {
       while (!(await knowsName(address, mark, questionMs))) {
         if (this.#pid() === undefined) throw new BerthError("network", `${program} ended; is something else listening on port 53 of ${address}?`);
         if (Date.now() > deadline) throw new BerthError("network", `${program} does not answer on port 53 of ${address}; is something else listening there?`);
@@ -146,6 +150,16 @@ export class NameServer {
   #warnMissing(): void {
     if (!this.#hasWarned) this.#o.onWarning(`names of containers do not resolve: ${program} is not installed; apt-get install -y ${program}`);
     this.#hasWarned = true;
+  }
+}
+
+/** It would not tell: a server that cannot listen on one address goes on with the others. */
+function requireFreePort(address: string): void {
+  try {
+    probePort("udp", address, 53);
+  } catch (cause) {
+    if (errnoCode(cause) !== "EADDRINUSE") return;
+    throw new BerthError("network", `port 53 of ${address} is taken by another server of this host; let that listen on its own addresses only`, { cause });
   }
 }
 

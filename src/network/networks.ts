@@ -44,10 +44,17 @@ export function createNetwork(context: NetworkContext, input: NetworkOptions): N
 /** The network of that name; the default one is recorded at its first use. Throws `not_found`. */
 export function requireNetwork(context: NetworkContext, name: string): Network {
   const known = networkName(name);
-  const found = findNetwork(context.db, known);
+  const found = findNetwork(context.db, known) ?? networkOfId(context, known);
   if (found !== undefined) return found;
   if (known === defaultNetwork) return createDefaultNetwork(context);
   throw new BerthError("not_found", `no network ${known}; create it first`, { id: known, reason: "no such network" });
+}
+
+/** Clients of Docker's API name a network by its id, too. */
+function networkOfId({ db }: NetworkContext, id: string): Network | undefined {
+  if (!/^[0-9a-f]{12,64}$/.test(id)) return undefined;
+  const [found, ...others] = allNetworks(db).filter((network) => network.id.startsWith(id));
+  return others.length > 0 ? undefined : found;
 }
 
 /** Sorted by name. */

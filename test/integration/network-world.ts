@@ -13,10 +13,10 @@ import { type Database, openDatabase } from "../../src/state/database.ts";
 
 /** Answers on TCP and UDP with its name and the address it saw. */
 const serverCode = `
-const [name, port] = process.argv.slice(1);
+const [name, port, host] = process.argv.slice(1);
 const tcp = require("node:net").createServer((socket) => socket.on("error", () => {}).end(name + " " + socket.remoteAddress));
-const udp = require("node:dgram").createSocket("udp4", (_, peer) => udp.send(name + " " + peer.address, peer.port, peer.address));
-tcp.listen(Number(port), "0.0.0.0", () => udp.bind(Number(port), "0.0.0.0", () => console.log("ready")));
+const udp = require("node:dgram").createSocket(host === "::" ? "udp6" : "udp4", (_, peer) => udp.send(name + " " + peer.address, peer.port, peer.address));
+tcp.listen(Number(port), host, () => udp.bind(Number(port), host, () => console.log("ready")));
 `;
 
 /** Prints the answer, or nothing when there is none. */
@@ -28,7 +28,7 @@ if (protocol === "tcp") {
   const socket = require("node:net").connect({ host, port: Number(port) });
   socket.on("data", (data) => done(String(data))).on("error", () => done(""));
 } else {
-  const socket = require("node:dgram").createSocket("udp4", (data) => done(String(data)));
+  const socket = require("node:dgram").createSocket(host.includes(":") ? "udp6" : "udp4", (data) => done(String(data)));
   const ask = () => socket.send("hello", Number(port), host);
   socket.on("error", () => done(""));
   socket.bind(Number(from), () => { ask(); setInterval(ask, 200).unref(); });
@@ -46,8 +46,8 @@ export interface World {
   readonly databasePath: string;
   /** A process in a network namespace of its own. */
   container(): Promise<number>;
-  /** Starts the server in a container; `name` begins its answers. */
-  serve(pid: number, name: string, port: number): Promise<void>;
+  /** Starts the server in a container; `name` begins its answers. `::` for both families. */
+  serve(pid: number, name: string, port: number, host?: "0.0.0.0" | "::"): Promise<void>;
   end(pid: number): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -84,8 +84,8 @@ export async function openWorld(): Promise<World> {
       await firstOutput(child);
       return keep(child);
     },
-    serve: async (pid, name, port) => {
-      const child = inside(pid, [process.execPath, "-e", serverCode, name, String(port)]);
+    serve: async (pid, name, port, host = "0.0.0.0") => {
+      const child = inside(pid, [process.execPath, "-e", serverCode, name, String(port), host]);
       await firstOutput(child);
       keep(child);
     },
@@ -127,13 +127,19 @@ export async function ask(
 }
 
 /** A namespace that is routed through this host like another machine; its address and the host's towards it. */
-export async function otherMachine(
-  world: World,
-): Promise<{ readonly pid: number; readonly address: string; readonly hostAddress: string; readonly close: () => void }> {
+export async function otherMachine(world: World): Promise<{
+  readonly pid: number;
+  readonly address: string;
+  readonly hostAddress: string;
+  readonly address6: string;
+  readonly hostAddress6: string;
+  readonly close: () => void;
+}> {
   const pid = await world.container();
   const link = `bt${pid}`;
   // One /30 of the benchmarking range for each process, so that tests beside each other do not meet.
   const base = `198.18.${(pid >> 6) & 255}.`;
+  const [hostAddress6, address6] = [`fd98:${(pid & 0xffff).toString(16)}::1`, `fd98:${(pid & 0xffff).toString(16)}::2`];
   const [hostAddress, address] = [`${base}${((pid & 63) << 2) + 1}`, `${base}${((pid & 63) << 2) + 2}`];
   command("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", String(pid));
   command("ip", "addr", "add", `${hostAddress}/30`, "dev", link);
@@ -141,7 +147,10 @@ export async function otherMachine(
   command("nsenter", "-t", String(pid), "-n", "ip", "addr", "add", `${address}/30`, "dev", "eth0");
   command("nsenter", "-t", String(pid), "-n", "ip", "link", "set", "eth0", "up");
   command("nsenter", "-t", String(pid), "-n", "ip", "route", "add", "default", "via", hostAddress);
-  return { pid, address, hostAddress, close: () => command("ip", "link", "del", link) };
+  command("ip", "-6", "addr", "add", `${hostAddress6}/64`, "dev", link, "nodad");
+  command("nsenter", "-t", String(pid), "-n", "ip", "-6", "addr", "add", `${address6}/64`, "dev", "eth0", "nodad");
+  command("nsenter", "-t", String(pid), "-n", "ip", "-6", "route", "add", "default", "via", hostAddress6);
+  return { pid, address, hostAddress, address6, hostAddress6, close: () => command("ip", "link", "del", link) };
 }
 
 export function command(program: string, ...args: string[]): string {

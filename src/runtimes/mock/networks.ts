@@ -58,9 +58,16 @@ export class MockNetworks {
 
   /** Throws `not_found`. */
   get(name: string): MockNetworkRecord {
-    const found = this.#networks.get(name === "default" ? "bridge" : name);
+    const found = this.#networks.get(name === "default" ? "bridge" : name) ?? this.#ofId(name);
     if (found === undefined) throw new BerthError("not_found", `no network ${name}; create it first`, { id: name, reason: "no such network" });
     return found;
+  }
+
+  /** Clients of Docker's API name a network by its id, too. */
+  #ofId(id: string): MockNetworkRecord | undefined {
+    if (!/^[0-9a-f]{12,64}$/.test(id)) return undefined;
+    const [found, ...others] = this.list().filter((network) => network.id.startsWith(id));
+    return others.length > 0 ? undefined : found;
   }
 
   create(input: NetworkCreateOptions): MockNetworkRecord {
@@ -99,8 +106,9 @@ export class MockNetworks {
     }
   }
 
-  join(key: string, member: NetworkAttachment): void {
-    this.check(member);
+  join(key: string, wanted: NetworkAttachment): void {
+    this.check(wanted);
+    const member = { ...wanted, name: this.get(wanted.name).name };
     if (this.memberships(key).some(({ name }) => name === member.name)) {
       throw new BerthError("conflict", `container ${key} is connected to network ${member.name} already`, { id: key });
     }

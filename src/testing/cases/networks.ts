@@ -272,6 +272,16 @@ export const networksCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a network may be named by its id in a spec",
+    needs: ["networks", "inspectDetailed"],
+    run: async (t) => {
+      const [a, b] = [await t.network(), await t.network()];
+      const [idOfA, idOfB] = [(await facet(t).inspect(a)).id, (await facet(t).inspect(b)).id];
+      const id = await t.service({ networkMode: { mode: "bridge", name: idOfA }, networks: [{ name: idOfB.slice(0, 12) }] });
+      assert.deepEqual(names((await t.runtime.inspectDetailed(id)).networks), [a, b].sort());
+    },
+  },
+  {
     name: "networks that do not fit the mode, or are named twice, are an invalid spec",
     needs: ["networks"],
     run: async (t) => {
