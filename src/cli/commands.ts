@@ -34,6 +34,18 @@ export const commands: readonly CommandEntry[] = [
     operands: "running",
     load: async () => (await import("./commands/kill.ts")).killCommand,
   },
+  {
+    name: "restart",
+    summary: "Restart one or more containers",
+    operands: "containers",
+    load: async () => (await import("./commands/restart.ts")).restartCommand,
+  },
+  {
+    name: "events",
+    summary: "Tell what happens to containers, images, networks and volumes",
+    operands: "none",
+    load: async () => (await import("./commands/events.ts")).eventsCommand,
+  },
   { name: "rm", summary: "Remove one or more containers", operands: "containers", load: async () => (await import("./commands/rm.ts")).rmCommand },
   {
     name: "wait",

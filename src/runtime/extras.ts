@@ -13,6 +13,8 @@ export interface RuntimeExtras {
   attachContainer?(id: ContainerId, o?: AttachOptions): Promise<AttachHandle>;
   /** Size of the main process's terminal. Not running or without a terminal: `conflict`. */
   resizeContainer?(id: ContainerId, rows: number, cols: number, o?: CallOptions): Promise<void>;
+  /** Stops it if it runs, and starts it; told as `restart` on top. Errors as of the two. */
+  restartContainer?(id: ContainerId, o?: CallOptions & { readonly timeoutMs?: number | undefined; readonly stopSignal?: string | undefined }): Promise<void>;
   /** A further process as a handle that can be killed and says how it ended. Errors as `execPty`. */
   openExec?(id: ContainerId, options: ExecProcessOptions, o?: CallOptions): Promise<ExecProcess>;
   /** Sends an image to the registry its reference names. Exactly one `done`, last, on success. */

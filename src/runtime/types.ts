@@ -340,6 +340,8 @@ export interface RuntimeContainerSummary {
   readonly name?: string | undefined;
   readonly state?: ContainerState | undefined;
   readonly paused?: boolean | undefined;
+  /** Only with a health check. */
+  readonly health?: HealthDetail["status"] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly image?: string | undefined;
   readonly command?: readonly string[] | undefined;

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { resolveContainer } from "../../engine/resolve.ts";
 import type { LogChunk } from "../../runtime/types.ts";
 import type { CliContext } from "../context.ts";
@@ -21,6 +21,7 @@ export function logsCommand(context: CliContext): Command {
     .option("-n, --tail <lines>", "how many lines from the end", "all")
     .option("--since <time>", "2026-01-02T03:04:05Z, Unix seconds, or how long ago (10m)", (text: string) => parseInstant(text))
     .option("--until <time>", "likewise", (text: string) => parseInstant(text))
+    .addOption(new Option("--details", "show details given to the log driver; Berth's has none").hideHelp())
     .option("-t, --timestamps", "show when each line was written")
     .action(async (name: string, options: LogsOptions) => {
       const runtime = await context.runtime();

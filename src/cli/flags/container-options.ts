@@ -3,6 +3,7 @@ import type { PortMappingInput, ServiceSpec, StorageSpec } from "../../spec/serv
 import { parsePlatform, type TargetPlatform } from "../../spec/platform.ts";
 import { collectEnvironment, collectLabels } from "./environment.ts";
 import { absoluteSecurityOpt, parseAddHost, parseDevice, parseRestart, parseSysctls, parseUlimits } from "./limits.ts";
+import { healthOf, logsOf, type PolicyFlags, policyOptions } from "./policies.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
 import { type NetworkFlags, networkFlags } from "./networks.ts";
 import { listOption, parseCpus, parseInteger, parseSize, parseSizeOrUnlimited } from "./values.ts";
@@ -11,7 +12,7 @@ import { parseMount, parseTmpfs, parseVolume } from "./volumes.ts";
 type List = readonly string[] | undefined;
 
 /** What commander makes of the flags that `run` and `create` share. */
-export interface ContainerOptions {
+export interface ContainerOptions extends PolicyFlags {
   readonly name?: string;
   readonly rm?: boolean;
   readonly interactive?: boolean;
@@ -73,7 +74,15 @@ export interface ContainerOptions {
 /** Declares them; everything from the image on belongs to the container. `-h` is the hostname here, as with Docker. */
 export function addContainerOptions(command: Command): Command {
   command.helpOption("--help", "show help").passThroughOptions();
-  for (const option of [...processOptions(), ...networkOptions(), ...storageOptions(), ...securityOptions(), ...limitOptions(), ...lifeOptions()]) {
+  for (const option of [
+    ...processOptions(),
+    ...networkOptions(),
+    ...storageOptions(),
+    ...securityOptions(),
+    ...limitOptions(),
+    ...lifeOptions(),
+    ...policyOptions(),
+  ]) {
     command.addOption(option);
   }
   return command;
@@ -199,6 +208,8 @@ export function toServiceSpec(
     ulimits: parseUlimits(options.ulimit ?? []),
     stopSignal: options.stopSignal,
     stopGracePeriod: options.stopTimeout === undefined ? undefined : options.stopTimeout * 1000,
+    health: healthOf(options),
+    logs: logsOf(options),
     restartPolicy: options.restart === undefined ? undefined : parseRestart(options.restart),
     lifecycle: { deleteOnExit: options.rm === true },
   };

@@ -76,7 +76,7 @@ export function statusText(container: RuntimeContainerSummary, now: number): str
   const since = (at: Date | undefined): string => (at === undefined ? "" : humanDuration(Math.max(0, now - at.getTime())));
   switch (state?.state) {
     case "running":
-      return `Up ${since(startedAt)}${container.paused ? " (Paused)" : ""}`.trim();
+      return `Up ${since(startedAt)}${container.paused ? " (Paused)" : healthText(container.health)}`.trim();
     case "initializing":
       return "Restarting";
     case "stopping":
@@ -91,6 +91,11 @@ export function statusText(container: RuntimeContainerSummary, now: number): str
     default:
       return state satisfies never;
   }
+}
+
+function healthText(health: RuntimeContainerSummary["health"]): string {
+  if (health === undefined || health === "none") return "";
+  return health === "starting" ? " (health: starting)" : ` (${health})`;
 }
 
 /** `0.0.0.0:8080->80/tcp, 53/udp`. */

@@ -1,4 +1,4 @@
-import type { ContainerInspectDetails, ImageInspectInfo, RuntimeContainerSummary } from "../../runtime/types.ts";
+import type { ContainerInspectDetails, HealthDetail, ImageInspectInfo, RuntimeContainerSummary } from "../../runtime/types.ts";
 import type { PortMapping } from "../../spec/service-spec.ts";
 import { dockerState, shownId } from "./container-row.ts";
 import { zeroTime } from "./time.ts";
@@ -40,10 +40,18 @@ function stateRecord(container: RuntimeContainerSummary, details: ContainerInspe
     Error: details.error ?? (state?.state === "failed" ? state.reason : ""),
     StartedAt: instant(details.startedAt ?? container.startedAt),
     FinishedAt: instant(details.finishedAt ?? container.finishedAt),
-    ...(details.health === undefined || details.health.status === "none"
-      ? {}
-      : { Health: { Status: details.health.status, FailingStreak: details.health.failingStreak ?? 0 } }),
+    ...(details.health === undefined || details.health.status === "none" ? {} : { Health: healthRecord(details.health) }),
   };
+}
+
+function healthRecord({ status, failingStreak, log }: HealthDetail): object {
+  const probes = (log ?? []).map(({ start, end, exitCode, output }) => ({
+    Start: start.toISOString(),
+    End: end.toISOString(),
+    ExitCode: exitCode,
+    Output: output,
+  }));
+  return { Status: status, FailingStreak: failingStreak ?? 0, Log: probes };
 }
 
 function configRecord(container: RuntimeContainerSummary, details: ContainerInspectDetails): object {

@@ -80,6 +80,11 @@ export class MockRuntime extends BaseRuntime {
         },
         volumes: mockVolumesFacet(world.volumes, (signal) => this.#checkOpen(signal)),
         supervision: supervisionFacet(world),
+        restartContainer: async (id, o = {}) => {
+          await this.stopContainer(id, o.timeoutMs, { signal: o.signal, stopSignal: o.stopSignal });
+          await this.startContainer(id, { signal: o.signal });
+          world.journal.recordContainer(this.#get(id), "restart");
+        },
         resizeContainer: async (id, rows, cols, o = {}) => {
           this.#checkOpen(o.signal);
           resizeTerminal(this.#get(id), rows, cols);

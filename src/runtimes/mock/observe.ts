@@ -79,6 +79,7 @@ export function summarise(container: Container): RuntimeContainerSummary {
     hexId: setup.hexId,
     name: container.name,
     state: container.state,
+    health: container.isRunning ? container.health?.status : undefined,
     paused: container.paused,
     labels: spec.labels,
     image: spec.image.name,

@@ -64,6 +64,7 @@ export function summaryOf(ctx: NativeContext, record: ContainerRecord): RuntimeC
     hexId: record.hexId,
     name: record.name,
     state: stateOf(ctx, record),
+    health: isRunning(record) ? run.health?.status : undefined,
     paused: isPaused(record),
     labels: facts.spec.labels,
     image: facts.imageReference,

@@ -79,6 +79,7 @@ export class NativeRuntime extends BaseRuntime {
         resolveImage: (image, auth, options = {}) => resolveImage(ctx, image, auth, options),
         supervision: supervisionFacet(ctx),
         ...o.accounts,
+        restartContainer: (id, options) => this.#restart(id, options ?? {}),
       },
     });
     this.#ctx = ctx;
@@ -350,6 +351,12 @@ export class NativeRuntime extends BaseRuntime {
     if (!isRunning(record)) throw new BerthError("conflict", `container ${record.name} is not running`, { container: record.key });
     if (!record.facts.spec.tty) throw new BerthError("conflict", `container ${record.name} has no terminal; create it with tty`, { container: record.key });
     if (rows > 0 && cols > 0) resizeTerminal(pathsOf(this.#ctx, id).controlFifo, rows, cols);
+  }
+
+  async #restart(id: ContainerId, o: NonNullable<Parameters<NonNullable<RuntimeExtras["restartContainer"]>>[1]>): Promise<void> {
+    await this.stopContainer(id, o.timeoutMs, { signal: o.signal, stopSignal: o.stopSignal });
+    await this.startContainer(id, { signal: o.signal });
+    this.#ctx.journal.recordContainer(this.#record(id, undefined), "restart");
   }
 
   /** The run that is going on, else the next one. */

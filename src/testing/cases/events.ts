@@ -145,6 +145,21 @@ export const eventCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a restart is told after the stop and the start it is",
+    needs: ["events"],
+    run: async (t) => {
+      const { extras } = t.runtime;
+      if (extras?.restartContainer === undefined) return;
+      const id = await t.service({ onTerm: 2 });
+      const stream = await events(t.runtime);
+      await extras.restartContainer(id);
+      assert.deepEqual(actions(await until(stream, id, "restart")), ["kill", "die", "stop", "start", "restart"]);
+      await t.runtime.stopContainer(id);
+      await extras.restartContainer(id);
+      assert.deepEqual(await t.runtime.containerState(id), { state: "running" });
+    },
+  },
+  {
     name: "an attach is told",
     needs: ["events", "attach"],
     run: async (t) => {
