@@ -1,5 +1,6 @@
 /** Every contest of the bench: what is measured, against whom, how often, and what it must reach. */
 import type { NetworkMode } from "berth";
+import { berthLargeArchive, berthLoad, dockerArchive, dockerdLoad, saveSides } from "./archives.ts";
 import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
 import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
 import { pssByName } from "./memory.ts";
@@ -106,6 +107,34 @@ export const contests: readonly Contest[] = [
       const image = await stage.pullImage();
       return { berth: () => berthPull(stage.dir, image), peer: () => dockerdPull(stage.dir, image) };
     },
+  },
+  {
+    rows: [
+      { name: "load.vs-dockerd", unit: "ms", target: { ratio: 0.7 } },
+      { name: "load.rss", unit: "MB", target: { berth: 200 } },
+    ],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: async (stage) => {
+      const file = await dockerArchive(stage);
+      return { berth: () => berthLoad(stage.dir, file), peer: () => dockerdLoad(stage.dir, file) };
+    },
+  },
+  {
+    rows: [{ name: "save.vs-dockerd", unit: "ms", target: { ratio: 0.7 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 1,
+    prepare: saveSides,
+  },
+  {
+    // Of an image of 2 GiB. The peer has no part in it: its figure is the bound.
+    rows: (["import", "save", "load"] as const).map((step) => ({ name: `${step}.2gib.rss`, unit: "MB", target: { berth: 200 } })),
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: async (stage) => ({ berth: () => berthLargeArchive(stage.dir), peer: async () => [200, 200, 200] }),
   },
   {
     rows: [{ name: "idle.rss", unit: "MB", target: { berth: 4 } }],

@@ -1,9 +1,12 @@
 /** A small client of the Docker Engine API on a unix socket: connections stay open, JSON bodies, no third party code. */
 import { Agent, type IncomingMessage, request } from "node:http";
+import type { Readable } from "node:stream";
 
 export interface EngineClient {
   /** Sends a request and answers the parsed body; an error status throws with the engine's message. */
   call(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** Sends a body as it comes and answers the body as it comes; an error status throws. */
+  stream(method: string, path: string, body?: Readable): Promise<IncomingMessage>;
   close(): void;
 }
 
@@ -11,6 +14,7 @@ export function engineClient(socketPath: string): EngineClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   return {
     call: (method, path, body) => call({ socketPath, agent, method, path }, body),
+    stream: (method, path, body) => stream({ socketPath, agent, method, path }, body),
     close: () => agent.destroy(),
   };
 }
@@ -28,6 +32,17 @@ async function call(target: Target, body: unknown): Promise<unknown> {
   const status = response.statusCode ?? 0;
   if (status >= 400) throw new Error(`${target.method} ${target.path}: ${status} ${text.trim()}`);
   return text.startsWith("{") || text.startsWith("[") ? parseBody(text) : text;
+}
+
+async function stream(target: Target, body: Readable | undefined): Promise<IncomingMessage> {
+  const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/x-tar" };
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const out = request({ ...target, headers }, resolve).once("error", reject);
+    if (body === undefined) out.end();
+    else body.pipe(out);
+  });
+  if ((response.statusCode ?? 0) >= 400) throw new Error(`${target.method} ${target.path}: ${response.statusCode} ${(await readText(response)).trim()}`);
+  return response;
 }
 
 function send(target: Target, payload: string | undefined): Promise<IncomingMessage> {
