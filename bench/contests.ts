@@ -3,6 +3,7 @@ import type { NetworkMode } from "berth";
 import { berthLargeArchive, berthLoad, dockerArchive, dockerdLoad, saveSides } from "./archives.ts";
 import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
 import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
+import { commit, copyIn, copyOut } from "./files.ts";
 import { pssByName } from "./memory.ts";
 import { berthPull, dockerdPull } from "./pull.ts";
 import type { Stage } from "./stage.ts";
@@ -135,6 +136,27 @@ export const contests: readonly Contest[] = [
     rounds: 1,
     warmups: 0,
     prepare: async (stage) => ({ berth: () => berthLargeArchive(stage.dir), peer: async () => [200, 200, 200] }),
+  },
+  {
+    rows: [{ name: "cp.in.vs-dockerd", unit: "ms", target: { ratio: 0.7 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 1,
+    prepare: copyIn,
+  },
+  {
+    rows: [{ name: "cp.out.vs-dockerd", unit: "ms", target: { ratio: 0.7 } }],
+    peerName: "dockerd",
+    rounds: 5,
+    warmups: 1,
+    prepare: copyOut,
+  },
+  {
+    rows: [{ name: "commit.vs-dockerd", unit: "ms", target: { ratio: 0.7 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 1,
+    prepare: commit,
   },
   {
     rows: [{ name: "idle.rss", unit: "MB", target: { berth: 4 } }],

@@ -80,8 +80,7 @@ export class TreeTar {
   }
 
   /** An open regular file. */
-  file(fd: number, memberName: string): void {
-    const status = statAt(fd, "");
+  file(fd: number, memberName: string, status: FileStatus = statAt(fd, "")): void {
     if (status.nlink > 1 && this.#isLinked(status, memberName)) return;
     this.#member(status, { type: "file", name: memberName, size: status.size, xattrs: readXattrs(fd, isContentXattr) });
     this.#data(fd, status.size);
@@ -95,7 +94,7 @@ export class TreeTar {
     const fd = openAt(dirFd, name, fileFlags);
     try {
       const status = statAt(fd, "");
-      if ((status.mode & S_IFMT) === S_IF.file) this.file(fd, memberName);
+      if ((status.mode & S_IFMT) === S_IF.file) this.file(fd, memberName, status);
       else if ((status.mode & S_IFMT) === S_IF.directory) this.directory(fd, memberName);
       else this.special(fd, "", memberName, status);
     } finally {

@@ -84,10 +84,8 @@ export class TreeWriter implements TarSink {
     // The directory itself stays as it is.
     if (name === undefined) return;
     const parent = this.#parent(components);
-    const there = statAtIfThere(parent.fd, name);
-    const isMerge = there !== undefined && isDirectory(there) && entry.type === "directory";
-    if (there !== undefined && !isMerge) this.#clear(parent, name, there, entry);
-    this.#create(entry, parent, name, isMerge);
+    // Most often nothing is there: asking first would cost a call for each entry.
+    if (!this.#isCreated(entry, parent, name)) this.#replace(entry, parent, name);
     if (entry.type === "directory") this.#noteDirectory([...components, name].join("/"), entry);
   }
 
@@ -134,6 +132,23 @@ export class TreeWriter implements TarSink {
       unlinkIfThere(file.parent.fd, file.name);
     }
     this.#forgetParents();
+  }
+
+  #isCreated(entry: TarEntry, parent: OpenDirectory, name: string): boolean {
+    try {
+      this.#create(entry, parent, name, false);
+      return true;
+    } catch (error) {
+      if (errnoCode(error) === "EEXIST") return false;
+      throw error;
+    }
+  }
+
+  #replace(entry: TarEntry, parent: OpenDirectory, name: string): void {
+    const there = statAtIfThere(parent.fd, name);
+    const isMerge = there !== undefined && isDirectory(there) && entry.type === "directory";
+    if (there !== undefined && !isMerge) this.#clear(parent, name, there, entry);
+    this.#create(entry, parent, name, isMerge);
   }
 
   #create(entry: TarEntry, parent: OpenDirectory, name: string, isMerge: boolean): void {

@@ -4,8 +4,9 @@
  * one reader.
  */
 
-/** Header: words 0 ticks, 1 state; then bytes written and bytes read, 64 bits each. */
+/** Header: words 0 ticks, 1 state, 2 bytes written, 3 bytes read; the counts wrap around, only their difference matters. */
 const headerBytes = 32;
+const [tickWord, stateWord, writtenWord, readWord] = [0, 1, 2, 3];
 const defaultCapacity = 1024 * 1024;
 /** The reader is told of so much at once: waking it costs more than copying some bytes. */
 const publishBytes = 64 * 1024;
@@ -27,37 +28,38 @@ export class BrokenRingError extends Error {
 export class ByteRing {
   readonly shared: SharedArrayBuffer;
   readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #totals: BigInt64Array<SharedArrayBuffer>;
   readonly #data: Buffer<SharedArrayBuffer>;
   /** Written by this side, and not told yet. */
   #unpublished = 0;
+  /** Where this side writes or reads next. */
+  #position = 0;
 
   constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(headerBytes + defaultCapacity)) {
     this.shared = shared;
-    this.#words = new Int32Array(shared, 0, 2);
-    this.#totals = new BigInt64Array(shared, 8, 2);
+    this.#words = new Int32Array(shared, 0, 4);
     this.#data = Buffer.from(shared, headerBytes);
   }
 
   /** Room for the next bytes, in one piece; fill some of it and {@link wrote} them. Blocks while there is none. */
   room(): Buffer {
     for (;;) {
-      const tick = Atomics.load(this.#words, 0);
+      const tick = Atomics.load(this.#words, tickWord);
       const free = this.#room();
       if (free !== undefined) return free;
       if (this.#unpublished > 0) this.flush();
-      else Atomics.wait(this.#words, 0, tick);
+      else Atomics.wait(this.#words, tickWord, tick);
     }
   }
 
   wrote(bytes: number): void {
+    this.#advance(bytes);
     this.#unpublished += bytes;
     if (this.#unpublished >= publishBytes) this.flush();
   }
 
   /** Shows the reader everything written so far. */
   flush(): void {
-    Atomics.add(this.#totals, 0, BigInt(this.#unpublished));
+    Atomics.add(this.#words, writtenWord, this.#unpublished);
     this.#unpublished = 0;
     this.#wake();
   }
@@ -76,7 +78,7 @@ export class ByteRing {
   /** As {@link write}, for a thread that must not block. */
   async writeSoon(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const tick = Atomics.load(this.#words, 0);
+      const tick = Atomics.load(this.#words, tickWord);
       const room = this.#room();
       if (room === undefined) {
         await this.#ticked(tick);
@@ -84,6 +86,7 @@ export class ByteRing {
       }
       const count = Math.min(room.length, bytes.length - at);
       room.set(bytes.subarray(at, at + count));
+      this.#advance(count);
       this.#unpublished += count;
       this.flush();
       at += count;
@@ -93,30 +96,30 @@ export class ByteRing {
   /** Nothing more will be written. */
   end(): void {
     this.flush();
-    Atomics.compareExchange(this.#words, 1, open, ended);
+    Atomics.compareExchange(this.#words, stateWord, open, ended);
     this.#wake();
   }
 
   /** From either side: the other one's next call throws {@link BrokenRingError}. */
   break(): void {
-    Atomics.store(this.#words, 1, broken);
+    Atomics.store(this.#words, stateWord, broken);
     this.#wake();
   }
 
   /** What can be read now, in one piece, valid until {@link tookAll}; `undefined` at the end. Blocks while there is nothing. */
   take(): Buffer | undefined {
     for (;;) {
-      const tick = Atomics.load(this.#words, 0);
+      const tick = Atomics.load(this.#words, tickWord);
       const found = this.#readable();
       if (found !== "none yet") return found;
-      Atomics.wait(this.#words, 0, tick);
+      Atomics.wait(this.#words, tickWord, tick);
     }
   }
 
   /** As {@link take}, for a thread that must not block. */
   async takeSoon(): Promise<Buffer | undefined> {
     for (;;) {
-      const tick = Atomics.load(this.#words, 0);
+      const tick = Atomics.load(this.#words, tickWord);
       const found = this.#readable();
       if (found !== "none yet") return found;
       await this.#ticked(tick);
@@ -125,42 +128,42 @@ export class ByteRing {
 
   /** Gives the room of bytes that were taken back to the writer. */
   took(bytes: number): void {
-    Atomics.add(this.#totals, 1, BigInt(bytes));
+    this.#advance(bytes);
+    Atomics.add(this.#words, readWord, bytes);
     this.#wake();
   }
 
   #room(): Buffer | undefined {
-    if (Atomics.load(this.#words, 1) === broken) throw new BrokenRingError();
-    const [written, used] = this.#place();
-    const capacity = this.#data.length;
-    if (used === capacity) return undefined;
-    return this.#data.subarray(written, Math.min(capacity, written + capacity - used));
+    if (Atomics.load(this.#words, stateWord) === broken) throw new BrokenRingError();
+    const free = this.#data.length - this.#used() - this.#unpublished;
+    if (free === 0) return undefined;
+    return this.#data.subarray(this.#position, Math.min(this.#data.length, this.#position + free));
   }
 
   #readable(): Buffer | undefined | "none yet" {
-    const state = Atomics.load(this.#words, 1);
+    const state = Atomics.load(this.#words, stateWord);
     if (state === broken) throw new BrokenRingError();
-    const [written, used] = this.#place();
-    const capacity = this.#data.length;
+    const used = this.#used();
     if (used === 0) return state === ended ? undefined : "none yet";
-    const from = (written - used + capacity) % capacity;
-    return this.#data.subarray(from, Math.min(capacity, from + used));
+    return this.#data.subarray(this.#position, Math.min(this.#data.length, this.#position + used));
   }
 
-  /** Where the writer is in the ring, and how many bytes lie unread. */
-  #place(): readonly [number, number] {
-    const written = Atomics.load(this.#totals, 0) + BigInt(this.#unpublished);
-    const read = Atomics.load(this.#totals, 1);
-    return [Number(written % BigInt(this.#data.length)), Number(written - read)];
+  /** Bytes that were told of and not taken. */
+  #used(): number {
+    return (Atomics.load(this.#words, writtenWord) - Atomics.load(this.#words, readWord)) | 0;
+  }
+
+  #advance(bytes: number): void {
+    this.#position = (this.#position + bytes) % this.#data.length;
   }
 
   async #ticked(tick: number): Promise<void> {
-    const wait = Atomics.waitAsync(this.#words, 0, tick);
+    const wait = Atomics.waitAsync(this.#words, tickWord, tick);
     if (wait.async) await wait.value;
   }
 
   #wake(): void {
-    Atomics.add(this.#words, 0, 1);
-    Atomics.notify(this.#words, 0);
+    Atomics.add(this.#words, tickWord, 1);
+    Atomics.notify(this.#words, tickWord);
   }
 }

@@ -62,7 +62,7 @@ export class FilesPool {
 
   #start(): Worker {
     // Descriptors come from system calls Node does not know of, so it cannot keep account of them.
-    const options = { name: "berth-files", execArgv: [], trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: 2 } };
+    const options = { name: "berth-files", execArgv: [], trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: 8 } };
     const worker = new Worker(workerFile, options);
     worker.unref();
     worker.on("message", (answer: FilesAnswer) => this.#answered(worker, answer));
