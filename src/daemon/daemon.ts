@@ -7,6 +7,7 @@ import { ExecTable } from "../http/exec-table.ts";
 import { dockerRoutes } from "../http/docker/routes.ts";
 import { identityHeaders, pingHeaders } from "../http/docker/system.ts";
 import type { DockerEngine } from "../http/docker/engine.ts";
+import type { NativeEngine } from "../http/native/engine.ts";
 import { createHttpServer, type HttpOptions, type HttpServer, type ListenerOptions } from "../http/server.ts";
 import { Router } from "../http/router.ts";
 import { FileLock } from "../internal/file-lock.ts";
@@ -15,6 +16,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { version } from "../version.ts";
 import { type Address, listen, parseAddresses, socketGroup, tlsOptions } from "./listeners.ts";
 import type { Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { requestLog } from "./request-log.ts";
 import { systemdNotifier } from "./notify.ts";
 import type { DaemonSettings } from "./options.ts";
@@ -62,12 +64,23 @@ export async function startDaemon(o: DaemonOptions): Promise<Daemon> {
     closing: closing.signal,
   };
   const reconciled = await reconcile({ runtime, records, containers, log });
+  const metrics = new Metrics(runtime);
+  const tracer = settings.otlpEndpoint === undefined ? undefined : (await import("./traces.ts")).createTracer(settings.otlpEndpoint, log);
+  undo.defer(() => tracer?.close());
+  const requests = requestLog(log);
+  let native: Promise<Router> | undefined;
   const options: HttpOptions = {
     docker: new Router(dockerRoutes(engine)),
-    native: async () => new Router([]),
+    native: () => (native ??= loadNative({ ...engine, metrics: () => metrics.page() })),
     identityHeaders,
     pingHeaders,
-    events: requestLog(log),
+    events: {
+      answered: (facts) => {
+        metrics.answered(facts);
+        requests.answered(facts);
+      },
+    },
+    around: tracer?.around,
   };
   const servers: HttpServer[] = [];
   undo.defer(() => closeAll(servers, 0));
@@ -89,6 +102,12 @@ export async function startDaemon(o: DaemonOptions): Promise<Daemon> {
     log.info("stopped; containers go on");
   };
   return { addresses, close: () => (closed ??= close()) };
+}
+
+/** Schemas and what checks them are loaded when they are first needed: most daemons never are asked. */
+async function loadNative(engine: NativeEngine): Promise<Router> {
+  const { nativeRoutes } = await import("../http/native/routes.ts");
+  return new Router(nativeRoutes(engine));
 }
 
 /** Two daemons on one store would answer for the same containers. The lock ends with its owner, however that ends. */

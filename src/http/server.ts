@@ -7,7 +7,7 @@ import { messageOf } from "../errors.ts";
 import { Call, declaredLength, type Upgrade } from "./call.ts";
 import { defaultApiVersion, parseApiPath } from "./api-version.ts";
 import { checkHost } from "./host-check.ts";
-import type { Identity } from "./identity.ts";
+import { type Identity, isAtLeast } from "./identity.ts";
 import { maxJsonBytes } from "./json-body.ts";
 import type { Method } from "./route.ts";
 import type { Match, Router } from "./router.ts";
@@ -170,6 +170,7 @@ function receive(o: HttpOptions, listener: ListenerOptions, request: IncomingMes
       const identity = admit(listener, request);
       const { match, apiVersion, query } = await locate(o, request, url);
       route = match.route.path;
+      if (dialect === "docker") checkRole(identity, request.method ?? "GET", match);
       call = new Call({ request, response, params: match.params, query, apiVersion, identity, upgrade });
       const handling = call;
       const handle = async () => match.route.handle(handling);
@@ -186,6 +187,12 @@ function receive(o: HttpOptions, listener: ListenerOptions, request: IncomingMes
 function admit(listener: ListenerOptions, request: IncomingMessage): Identity {
   checkHost(request.headers, listener);
   return listener.identify(request);
+}
+
+/** On Docker's routes, which know no roles: reading is for readers, everything else for operators. The native API has its own table. */
+function checkRole(identity: Identity, method: string, { route }: Match): void {
+  const isReading = (method === "GET" || method === "HEAD") && route.upgrades === undefined;
+  if (!isAtLeast(identity, isReading ? "reader" : "operator")) throw new HttpError(403, `${identity.name} has the role ${identity.role} and may not do this`);
 }
 
 async function locate(o: HttpOptions, request: IncomingMessage, url: string): Promise<{ match: Match; apiVersion: number; query: URLSearchParams }> {

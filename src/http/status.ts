@@ -4,11 +4,14 @@ import { type BerthError, type ErrorCode, isBerthError, messageOf, RegistryError
 /** An answer that has no error code of its own: a route that is not there, a body too large, a client that may not. */
 export class HttpError extends Error {
   readonly status: number;
+  /** In the native error body, where the status does not say it. */
+  readonly nativeCode: string | undefined;
 
-  constructor(status: number, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(status: number, message: string, options: { readonly cause?: unknown; readonly nativeCode?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "HttpError";
     this.status = status;
+    this.nativeCode = options.nativeCode;
   }
 }
 
@@ -63,6 +66,7 @@ function specialStatus(error: BerthError, dialect: Dialect): number | undefined 
 export function nativeCode(error: unknown): string {
   const status = statusOf(error, "native");
   if (isBerthError(error, "invalid_spec")) return "validation_error";
+  if (error instanceof HttpError && error.nativeCode !== undefined) return error.nativeCode;
   return nativeCodes[status] ?? (status < 500 ? "bad_request" : "internal_error");
 }
 
