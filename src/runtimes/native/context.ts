@@ -14,6 +14,7 @@ import type { EventLog } from "./events.ts";
 import type { ExitNotices } from "./exit-notices.ts";
 import type { FilesPool } from "./files/files-pool.ts";
 import { type ContainerPaths, containerPaths, type Layout } from "./layout.ts";
+import type { StatsSampler } from "./stats-sampler.ts";
 
 /** What the parts of the native backend share: one of each per opened state directory. */
 export interface NativeContext {
@@ -27,6 +28,7 @@ export interface NativeContext {
   readonly volumes: VolumeStore;
   readonly files: FilesPool;
   readonly exits: ExitNotices;
+  readonly sampler: StatsSampler;
   readonly locks: KeyedLock;
   readonly oci: OciRuntime;
   readonly conmon: string;

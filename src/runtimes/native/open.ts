@@ -32,6 +32,7 @@ import { FilesPool } from "./files/files-pool.ts";
 import { imageEvent } from "./image-events.ts";
 import { handOver } from "./hand-over.ts";
 import { layout, makeLayout } from "./layout.ts";
+import { StatsSampler } from "./stats-sampler.ts";
 import { NativeRuntime } from "./native-runtime.ts";
 import { recover } from "./recover.ts";
 import { containerNames } from "./network-names.ts";
@@ -115,6 +116,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     }),
     files: new FilesPool(),
     exits: new ExitNotices(paths.exits, (ociId) => void afterExit(ctx, ociId)),
+    sampler: new StatsSampler(),
     locks: new KeyedLock(),
     oci: found.runtime,
     conmon,
@@ -186,6 +188,7 @@ async function closeAll(ctx: NativeContext, closed: AbortController, supervisor:
   await ctx.files.close();
   await ctx.locks.idle();
   ctx.exits.close();
+  ctx.sampler[Symbol.dispose]();
   if (!ctx.isExitHandler) handOver(ctx, led);
   for (const lock of ctx.supervised.values()) lock.release();
   for (const process of ctx.processes.values()) process.close();

@@ -44,9 +44,12 @@ export async function isPending(promise: Promise<unknown>, ms = 60): Promise<boo
   return winner === waited;
 }
 
+/** How many times longer than usual a condition may take: an emulated machine is slow. */
+const patience = Number(process.env["BERTH_PATIENCE"] ?? 1);
+
 /** Calls until it answers true; fails with `what` after `ms`. */
 export async function eventually(what: string | (() => string), check: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
-  const end = performance.now() + ms;
+  const end = performance.now() + ms * patience;
   while (!(await check())) {
     assert.ok(performance.now() < end, `${typeof what === "string" ? what : what()} did not happen within ${ms} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
