@@ -4,7 +4,8 @@ import { canonicalIp, type IpSubnet, ipText, isHostAddress, lastOf, parseIp, par
 import type { NetworkContext } from "./context.ts";
 import { addressToNumber, broadcastOf, numberToAddress, parseSubnet } from "./ipv4.ts";
 import { requireUsable } from "./networks.ts";
-import { lastAddress, leaseOfAddress, leaseOfAddress6, memberOfAddress, setLastAddress } from "./records.ts";
+import { memberOfAddress } from "./members.ts";
+import { lastAddress, leaseOfAddress, leaseOfAddress6, setLastAddress } from "./records.ts";
 import type { Membership, Network, NetworkRange } from "./types.ts";
 
 /** How many addresses are tried one by one before a network counts as full. */

@@ -9,19 +9,8 @@ import type { NetworkContext } from "./context.ts";
 import { addressToNumber, subnetOf } from "./ipv4.ts";
 import { openNamespace, withinNamespace } from "./namespace.ts";
 import { requireNetwork } from "./networks.ts";
-import {
-  addAddress,
-  addAddress6,
-  createVeth,
-  deleteDefaultRoute,
-  findLink,
-  loopbackIndex,
-  namespaceId,
-  openRouteSocket,
-  setDefaultRoute,
-  setHairpin,
-  setLinkUp,
-} from "./rtnetlink.ts";
+import { addAddress, addAddress6, deleteDefaultRoute, setDefaultRoute } from "./addresses-and-routes.ts";
+import { createVeth, findLink, loopbackIndex, namespaceId, openRouteSocket, setHairpin, setLinkUp } from "./rtnetlink.ts";
 import { bindingsOf, ensureRules, publish, unpublish } from "./rules.ts";
 import type { Endpoint } from "./types.ts";
 

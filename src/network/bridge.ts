@@ -5,7 +5,8 @@ import type { NetlinkSocket } from "../internal/netlink.ts";
 import type { NetworkContext } from "./context.ts";
 import { parseIpSubnet } from "../spec/ip.ts";
 import { macOf, parseSubnet } from "./ipv4.ts";
-import { addAddress, addAddress6, createBridge, findLink, type Link, listAddresses, listLinks, listRoutes, setLinkUp } from "./rtnetlink.ts";
+import { addAddress, addAddress6, listAddresses, listRoutes } from "./addresses-and-routes.ts";
+import { createBridge, findLink, type Link, listLinks, setLinkUp } from "./rtnetlink.ts";
 import { addNetworkRules } from "./rules.ts";
 import type { Network } from "./types.ts";
 

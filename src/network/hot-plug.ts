@@ -7,18 +7,9 @@ import { allocateFurther, deleteLinks, endpointsOf, gatewayEndpoint } from "./al
 import { attachFurther, routeAgain } from "./attachment.ts";
 import type { NetworkContext } from "./context.ts";
 import { targetOf } from "./ports.ts";
-import {
-  allChanges,
-  atomically,
-  deleteBinding,
-  deleteChange,
-  deleteLease,
-  deleteMembership,
-  insertChange,
-  insertMembership,
-  moveBinding,
-  type PublishedPort,
-} from "./records.ts";
+import { allChanges, deleteChange, deleteMembership, insertChange, insertMembership } from "./members.ts";
+import { deleteBinding, deleteLease, moveBinding, type PublishedPort } from "./records.ts";
+import { atomically } from "./statements.ts";
 import { openRouteSocket, setHairpin } from "./rtnetlink.ts";
 import { bindingsOf, publish, unpublish } from "./rules.ts";
 import type { Endpoint, Membership } from "./types.ts";

@@ -4,7 +4,8 @@
  */
 import { hash } from "node:crypto";
 import { defaultNetwork } from "./names.ts";
-import { allLeases, allNetworks, type Lease, membershipsOf } from "./records.ts";
+import { membershipsOf } from "./members.ts";
+import { allLeases, allNetworks, type Lease } from "./records.ts";
 import type { NetworkContext } from "./context.ts";
 import type { Network } from "./types.ts";
 

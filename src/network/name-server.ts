@@ -58,13 +58,18 @@ export class NameServer {
     return endpoints.some(({ network }) => network !== defaultNetwork);
   }
 
-  /** Makes the server know what the records say; answers once it does. What goes wrong is a warning: names are not worth a container. */
-  async sync(): Promise<void> {
+  /**
+   * Makes the server know what the records say; answers once it does. What goes wrong is a warning, since names are not worth a
+   * container, and `false`.
+   */
+  async sync(): Promise<boolean> {
     try {
       using _lock = await this.#lock();
       await this.#bringUp(nameServerConfig(this.#context, this.#o.describe));
+      return true;
     } catch (error) {
       this.#o.onWarning(`names of containers do not resolve: ${messageOf(error)}`);
+      return false;
     }
   }
 

@@ -7,8 +7,10 @@ import { type CompleteNetworkOptions, completeNetworkOptions, type SubnetInput }
 import type { NetworkContext } from "./context.ts";
 import { addressToNumber, broadcastOf, contains, numberToAddress, parseSubnet, type Subnet, subnetOf, subnetToText } from "./ipv4.ts";
 import { defaultNetwork, networkName } from "./names.ts";
-import { allNetworks, atomically, deleteNetwork, findNetwork, insertNetwork, leasesOfNetwork } from "./records.ts";
-import { deleteLink, findLink, listAddresses, openRouteSocket } from "./rtnetlink.ts";
+import { allNetworks, deleteNetwork, findNetwork, insertNetwork, leasesOfNetwork } from "./records.ts";
+import { atomically } from "./statements.ts";
+import { listAddresses } from "./addresses-and-routes.ts";
+import { deleteLink, findLink, openRouteSocket } from "./rtnetlink.ts";
 import { reloadRules } from "./rules.ts";
 import { chooseDefaultSubnet, chooseSubnet, chooseSubnet6, subnetsOfHost, takenBy } from "./subnet-choice.ts";
 import type { Network, NetworkRange } from "./types.ts";

@@ -2,9 +2,10 @@
  * The tables of this room. Functions here read and write single facts; what must hold together is put into one transaction
  * by the callers. Several processes share the database.
  */
-import type { StatementSync } from "node:sqlite";
-import { type Database, transaction } from "../state/database.ts";
-import type { Membership, Network, NetworkRange, PortBinding } from "./types.ts";
+import type { Database } from "../state/database.ts";
+import { membersSchema } from "./members.ts";
+import { atomically, type Row, statement, textOf } from "./statements.ts";
+import type { Network, NetworkRange, PortBinding } from "./types.ts";
 
 export const networkSchema = `
 create table if not exists networks (
@@ -34,22 +35,6 @@ create table if not exists leases (
   primary key (key, network),
   unique (network, address)
 ) strict;
-create table if not exists network_members (
-  key text not null,
-  network text not null,
-  position integer not null,
-  aliases text not null,
-  ipv4 text,
-  ipv6 text,
-  mac text,
-  primary key (key, network)
-) strict;
-create table if not exists network_changes (
-  key text not null,
-  network text not null,
-  kind text not null,
-  primary key (key, network)
-) strict;
 create table if not exists port_bindings (
   protocol text not null,
   host_ip text not null,
@@ -60,7 +45,7 @@ create table if not exists port_bindings (
   primary key (protocol, host_port, host_ip)
 ) strict;
 create index if not exists port_bindings_by_key on port_bindings (key);
-`;
+${membersSchema}`;
 
 export interface Lease {
   readonly key: string;
@@ -71,36 +56,8 @@ export interface Lease {
   readonly address6?: string | undefined;
 }
 
-/** A connect or disconnect of a running container that was begun and not yet finished. */
-export interface NetworkChange {
-  readonly key: string;
-  readonly network: string;
-  readonly kind: "connect" | "disconnect";
-}
-
 /** A binding with the container's address it leads to. */
 export type PublishedPort = PortBinding & { readonly key: string; readonly address: string };
-
-const statements = new WeakMap<Database, Map<string, StatementSync>>();
-
-/** Prepared once for each database: preparing takes longer than running. */
-function statement(db: Database, sql: string): StatementSync {
-  let known = statements.get(db);
-  if (known === undefined) {
-    known = new Map();
-    statements.set(db, known);
-  }
-  const found = known.get(sql) ?? db.prepare(sql);
-  known.set(sql, found);
-  return found;
-}
-
-type Row = Readonly<Record<string, string | number | bigint | null | Uint8Array>>;
-
-/** As `transaction`, but joins one that the caller has open already. */
-export function atomically<T>(db: Database, run: () => T): T {
-  return db.isTransaction ? run() : transaction(db, run);
-}
 
 export function insertNetwork(db: Database, network: Network, lastAddress: number): void {
   statement(db, "insert into networks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
@@ -209,60 +166,6 @@ export function deleteBinding(db: Database, { protocol, hostIp, hostPort }: Publ
   statement(db, "delete from port_bindings where protocol = ? and host_port = ? and host_ip = ?").run(protocol, hostPort, hostIp);
 }
 
-/** In the order in which they were asked for. */
-export function membershipsOf(db: Database, key: string): Membership[] {
-  return statement(db, "select * from network_members where key = ? order by position").all(key).map(readMembership);
-}
-
-/** Keys of a network's members, whether they run or not. */
-export function membersOf(db: Database, network: string): string[] {
-  return statement(db, "select key from network_members where network = ? order by key")
-    .all(network)
-    .map((row) => String(row.key));
-}
-
-/** Who asked for this very address. */
-export function memberOfAddress(db: Database, network: string, address: string): string | undefined {
-  const row = statement(db, "select key from network_members where network = ? and (ipv4 = ? or ipv6 = ?)").get(network, address, address);
-  return row && String(row.key);
-}
-
-export function insertMembership(db: Database, key: string, member: Membership): void {
-  const { network, aliases, ipv4 = null, ipv6 = null, macAddress = null } = member;
-  const last = statement(db, "select coalesce(max(position), -1) last from network_members where key = ?").get(key)?.last;
-  statement(db, "insert into network_members values (?, ?, ?, ?, ?, ?, ?)").run(
-    key,
-    network,
-    Number(last) + 1,
-    JSON.stringify(aliases),
-    ipv4,
-    ipv6,
-    macAddress,
-  );
-}
-
-export function deleteMembership(db: Database, key: string, network: string): boolean {
-  return statement(db, "delete from network_members where key = ? and network = ?").run(key, network).changes > 0;
-}
-
-export function deleteMemberships(db: Database, key: string): void {
-  statement(db, "delete from network_members where key = ?").run(key);
-}
-
-export function insertChange(db: Database, { key, network, kind }: NetworkChange): void {
-  statement(db, "insert or replace into network_changes values (?, ?, ?)").run(key, network, kind);
-}
-
-export function deleteChange(db: Database, key: string, network: string): void {
-  statement(db, "delete from network_changes where key = ? and network = ?").run(key, network);
-}
-
-export function allChanges(db: Database): NetworkChange[] {
-  return statement(db, "select * from network_changes order by key, network")
-    .all()
-    .map((row) => ({ key: String(row.key), network: String(row.network), kind: row.kind === "connect" ? "connect" : "disconnect" }));
-}
-
 export function deleteOfKey(db: Database, key: string): void {
   statement(db, "delete from port_bindings where key = ?").run(key);
   statement(db, "delete from leases where key = ?").run(key);
@@ -291,20 +194,6 @@ function readNetwork(row: Row): Network {
     ipv6: typeof row.ipv6 === "string" ? (JSON.parse(row.ipv6) as NetworkRange) : undefined,
     options: JSON.parse(String(row.options)),
     mtu: typeof row.mtu === "number" ? row.mtu : undefined,
-  };
-}
-
-function textOf(value: Row[string] | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function readMembership(row: Row): Membership {
-  return {
-    network: String(row.network),
-    aliases: JSON.parse(String(row.aliases)),
-    ipv4: textOf(row.ipv4),
-    ipv6: textOf(row.ipv6),
-    macAddress: textOf(row.mac),
   };
 }
 

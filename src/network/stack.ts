@@ -18,20 +18,8 @@ import { NameServer, type NameServerOptions } from "./name-server.ts";
 import { instanceNames, networkName } from "./names.ts";
 import { createNetwork, listNetworks, type NetworkOptions, removeNetwork, requireNetwork } from "./networks.ts";
 import { connectRunning, disconnectRunning, finishChange, refuseSecondMembership } from "./hot-plug.ts";
-import {
-  allChanges,
-  deleteMembership,
-  deleteMemberships,
-  findNetwork,
-  insertMembership,
-  leasesOfKey,
-  leasesOfNetwork,
-  membershipsOf,
-  membersOf,
-  type NetworkChange,
-  portsOfKey,
-  upgradeNetworkTables,
-} from "./records.ts";
+import { allChanges, deleteMembership, deleteMemberships, insertMembership, membershipsOf, membersOf, type NetworkChange } from "./members.ts";
+import { findNetwork, leasesOfKey, leasesOfNetwork, portsOfKey, upgradeNetworkTables } from "./records.ts";
 import type { Endpoint, Membership, Network, PortBinding } from "./types.ts";
 
 export interface NetworkStack {
@@ -47,8 +35,8 @@ export interface NetworkStack {
   predefinedId(name: "host" | "none"): string;
   /** Addresses at which names of these endpoints' networks can be asked for; none where names do not resolve. */
   nameServers(endpoints: readonly Endpoint[]): string[];
-  /** Names of a container with these endpoints came or went; answers once the name server knows. */
-  namesChanged(endpoints: readonly Endpoint[]): Promise<void>;
+  /** Names of a container with these endpoints came or went; answers once the name server knows, or `false` when it cannot. */
+  namesChanged(endpoints: readonly Endpoint[]): Promise<boolean>;
   /** After a crash: starts, tells or ends the name server. */
   recoverNames(): Promise<void>;
   /** `bridge` and `default` are the default network. Throws `not_found`. */
@@ -133,9 +121,7 @@ export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
     idOf: (name) => findNetwork(o.db, name)?.id,
     predefinedId: (name) => hash("sha256", `${o.uuid}/${name}`),
     nameServers: (endpoints) => names?.addressesFor(endpoints) ?? [],
-    namesChanged: async (endpoints) => {
-      if (names?.concerns(endpoints)) await names.sync();
-    },
+    namesChanged: async (endpoints) => !names?.concerns(endpoints) || (await names.sync()),
     recoverNames: async () => names?.recover(),
     allocate: (key, options) => allocate(context, key, options),
     attach: (endpoints, pid) => attach(context, endpoints, pid),

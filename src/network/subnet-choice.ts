@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import type { NetlinkSocket } from "../internal/netlink.ts";
 import { type IpFamily, type IpSubnet, ipSubnet, ipSubnetsOverlap, ipSubnetText, parseIp, parseIpSubnet } from "../spec/ip.ts";
 import { addressToNumber, overlaps, type Subnet, subnetOf } from "./ipv4.ts";
-import { listAddresses, listAddresses6, listRoutes, listRoutes6 } from "./rtnetlink.ts";
+import { listAddresses, listAddresses6, listRoutes, listRoutes6 } from "./addresses-and-routes.ts";
 import type { Network } from "./types.ts";
 
 /** Tried in this order. Away from what Docker, Podman, Kubernetes and home routers take first. */

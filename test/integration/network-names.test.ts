@@ -140,9 +140,10 @@ describe("the name server", () => {
     const id = await started("mute");
     assert.equal((await runtime.containerState(id)).state, "running");
     assert.match(warnings.join("\n"), /port 53 of [\d.]+ is taken/);
+    assert.doesNotMatch((await runtime.exec(id, ["cat", "/etc/resolv.conf"])).stdout, /^nameserver 10\.108\./m);
     await new Promise<void>((resolve) => socket.close(resolve));
     const second = await started("loud");
-    assert.ok(await resolves(second, "mute"));
+    assert.ok(await resolves(second, "mute"), "names are back with the next container");
   });
 
   test("that is not installed costs the names, not the container", async () => {

@@ -166,7 +166,7 @@ export function addressOf(world: World, { key, spec, isRunning }: Container): st
 
 function takePorts(world: World, { key, spec }: Container): Run["ports"] {
   try {
-    return world.ports.takePorts(spec.portMappings);
+    return world.ports.takePorts(spec.portMappings, { hasIpv6: world.networks.endpoints(key).some(({ ipv6 }) => ipv6 !== undefined) });
   } catch (error) {
     world.networks.release(key);
     throw error;

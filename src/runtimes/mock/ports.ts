@@ -9,11 +9,15 @@ const lastEphemeral = 60999;
 export class MockPorts {
   readonly #ports = new Set<string>();
 
-  /** All or none. Throws `start_failed` for a port somebody has. */
-  takePorts(mappings: readonly PortMapping[]): readonly PortMappingEntry[] {
+  /** All or none; without an address in both families, as far as the container has them. Throws `start_failed` for a port somebody has. */
+  takePorts(mappings: readonly PortMapping[], { hasIpv6 }: { readonly hasIpv6: boolean }): readonly PortMappingEntry[] {
     const taken: PortMappingEntry[] = [];
     try {
-      for (const mapping of mappings) taken.push(this.#takePort(mapping));
+      for (const mapping of mappings) {
+        if (mapping.hostIp.includes(":") && !hasIpv6) throw withoutIpv6(mapping);
+        const entry = this.#takePort(mapping);
+        taken.push(entry, ...(hasIpv6 && mapping.hostIp === "0.0.0.0" ? [{ ...entry, hostIp: "::" }] : []));
+      }
     } catch (thrown) {
       this.release(taken);
       throw thrown;
@@ -40,4 +44,9 @@ export class MockPorts {
     for (let port = firstEphemeral; port <= lastEphemeral; port++) if (!this.#ports.has(`${protocol}:${port}`)) return port;
     throw new BerthError("start_failed", "no free host port is left", { exitCode: 128 });
   }
+}
+
+function withoutIpv6({ hostIp, containerPort }: PortMapping): BerthError {
+  const reason = `port ${containerPort} cannot be published on ${hostIp}: the container has no IPv6 address; connect it to a network with IPv6`;
+  return new BerthError("start_failed", reason, { reason, exitCode: 128 });
 }

@@ -34,6 +34,11 @@ export function rewriteNetworkFiles(ctx: NativeContext, record: ContainerRecord,
   });
 }
 
+/** Where the name server cannot be had: the container asks the servers of the host, as on the default network. */
+export function resolveByHost(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, endpoints: readonly Endpoint[]): void {
+  rewrite(paths.resolvConf, () => resolverText(ctx, record, endpoints, []));
+}
+
 /** One write, as long as the old text at least, so that who reads or dies in the middle never has an empty file or half a line. */
 function rewrite(path: string, change: (text: string) => string): void {
   const before = readFileSync(path, "utf8");
@@ -62,13 +67,18 @@ function hostsText({ facts }: ContainerRecord, endpoints: readonly Endpoint[]): 
   });
 }
 
-function resolverText(ctx: NativeContext, { facts }: ContainerRecord, endpoints: readonly Endpoint[]): string {
+function resolverText(
+  ctx: NativeContext,
+  { facts }: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  nameServers: readonly string[] = ctx.network.nameServers(endpoints),
+): string {
   const { spec } = facts;
   return resolvConf({
     dns: spec.dns,
     hostResolvConf: readHostResolvConf(),
     hostNetwork: spec.networkMode.mode === "host",
-    nameServers: ctx.network.nameServers(endpoints),
+    nameServers,
     isCutOff: endpoints.every(({ internal }) => internal),
   });
 }

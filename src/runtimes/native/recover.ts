@@ -20,9 +20,10 @@ import { mayExist, mayRun } from "./volume-calls.ts";
 
 export async function recover(ctx: NativeContext): Promise<void> {
   const records = ctx.store.list();
+  // First, while the leases of containers that have ended since still say what was changed.
+  for (const change of ctx.network.pendingChanges()) await endNetworkChange(ctx, change);
   for (const record of records) await recoverContainer(ctx, record);
   await removeStrayDirectories(ctx, records);
-  for (const change of ctx.network.pendingChanges()) await endNetworkChange(ctx, change);
   ctx.network.detachLeftovers({ has: (key) => mayRun(ctx, key) });
   await ctx.network.recoverNames();
   await ctx.volumes.recover((key) => mayExist(ctx, key));

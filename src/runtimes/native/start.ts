@@ -22,6 +22,7 @@ import { attachEndpoints, planNetwork, recordConnections } from "./container-net
 import { refusePaused } from "./pause.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { keeperCommand, needsExitKeeper, quote } from "./hand-over.ts";
+import { resolveByHost } from "./network-files.ts";
 import { withoutNames } from "./network-names.ts";
 import { planOf, restartFields } from "./supervised-run.ts";
 import { killAll, runCgroup, tearDown, tearDownRun } from "./tear-down.ts";
@@ -105,7 +106,7 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
   if (main === undefined)
     throw new BerthError("start_failed", `the init process of container ${record.name} ended at once`, { reason: "the init process ended at once" });
   attachEndpoints(ctx, network, pid);
-  await ctx.network.namesChanged(network.endpoints);
+  if (!(await ctx.network.namesChanged(network.endpoints))) resolveByHost(ctx, record, paths, network.endpoints);
   applyTmpfsModes(pid, bundle.spec.mounts);
   return { main, ports: network.endpoints.length === 0 ? undefined : network.endpoints.flatMap((endpoint) => endpoint.ports), cgroup };
 }

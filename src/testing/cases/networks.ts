@@ -255,6 +255,29 @@ export const networksCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a port is published in both families of a container that has both, and on IPv6 only where it has that",
+    needs: ["networks", "ipv6", "portMappingsContainer"],
+    run: async (t) => {
+      const networks = [await t.network({ enableIpv6: true })];
+      const both = await t.runtime.portMappingsContainer(await t.service({ networks, portMappings: [{ containerPort: 80 }] }));
+      assert.deepEqual(
+        both.map(({ hostIp, hostPort }) => [hostIp, hostPort]),
+        [
+          ["0.0.0.0", both[0]?.hostPort],
+          ["::", both[0]?.hostPort],
+        ],
+      );
+      const six = await t.runtime.portMappingsContainer(await t.service({ networks, portMappings: [{ containerPort: 80, hostIp: "::" }] }));
+      assert.deepEqual(
+        six.map(({ hostIp }) => hostIp),
+        ["::"],
+      );
+      const id = await t.create({ networkMode: "bridge", argv: programs.forever(), portMappings: [{ containerPort: 80, hostIp: "::" }] });
+      const error = await rejectsWith("start_failed", t.runtime.startContainer(id));
+      assert.match(error.message, /no IPv6/);
+    },
+  },
+  {
     name: "a container is in several networks from its start on; the first is its main one",
     needs: ["networks", "inspectDetailed"],
     run: async (t) => {
