@@ -33,6 +33,11 @@ export class ContentLeases {
     return this.#atGate(() => run(this.#all()));
   }
 
+  /** Of processes that are gone. */
+  async removeDead(): Promise<void> {
+    await this.#atGate(() => this.#all());
+  }
+
   async #atGate<T>(run: () => T): Promise<T> {
     using _gate = FileLock.tryAcquire(this.#gate) ?? (await FileLock.acquire(this.#gate));
     return run();

@@ -7,7 +7,7 @@
 import { BerthError } from "../errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../spec/image-config.ts";
-import { type Database, transaction } from "../state/database.ts";
+import { type Database, transaction, unsynced } from "../state/database.ts";
 
 export const imagesSchema = `
   create table if not exists images (
@@ -178,7 +178,10 @@ export class ImageRecords {
     );
     this.#run("delete from doomed_images where image_id = ?", image.id);
     for (const name of image.names) this.#setName(name, image.id, image.digest);
-    for (const blob of image.blobs) this.#run("insert or ignore into image_blobs values (?, ?)", image.id, blob);
+    for (const blob of image.blobs) {
+      this.#run("insert or ignore into image_blobs values (?, ?)", image.id, blob);
+      this.#run("delete from image_garbage where digest = ?", blob);
+    }
     if (image.repository !== undefined) this.addDigest(image.repository, image.digest, image.id);
     const added = this.get(image.id);
     if (added !== undefined) for (const { action, name } of image.events) this.tell(action, added, name);
@@ -230,13 +233,21 @@ export class ImageRecords {
     this.#configs.delete(id);
   }
 
+  /** What nobody needs unless a record to come says otherwise. Outlives this process, if not a power cut. */
+  noteGarbage(digests: readonly Digest[]): void {
+    unsynced(this.#db, () => {
+      for (const one of digests) this.#run("insert or ignore into image_garbage values (?)", one);
+    });
+  }
+
   garbage(): Digest[] {
     return this.#all("select digest from image_garbage").map((row) => digest(row.digest));
   }
 
   /** What is garbage no longer: removed, or needed after all. */
   forgetGarbage(digests: readonly Digest[]): void {
-    transaction(this.#db, () => {
+    if (digests.length === 0) return;
+    unsynced(this.#db, () => {
       for (const one of digests) this.#run("delete from image_garbage where digest = ?", one);
     });
   }

@@ -273,6 +273,12 @@ export class ImageStore {
     return this.close();
   }
 
+  /** What somebody's work still held when it became garbage, and what a failure left. */
+  async #collectLeftovers(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    await collectGarbage(this.#parts).catch((error: unknown) => this.#o.onWarning?.(`cannot free what no image needs: ${messageOf(error)}`));
+  }
+
   async #account(reference: Reference, inline: Credentials | undefined): Promise<Credentials | undefined> {
     return presentAuth(inline) ?? (await this.#o.resolveCredentials?.(reference.registry));
   }
@@ -280,6 +286,7 @@ export class ImageStore {
   async #recover(): Promise<void> {
     this.content.removeDeadSpools();
     await this.#snapshots.recover();
+    await this.#parts.leases.removeDead();
     await collectGarbage(this.#parts);
   }
 
@@ -291,6 +298,7 @@ export class ImageStore {
       return await running;
     } finally {
       this.#running.delete(running);
+      await this.#collectLeftovers();
     }
   }
 
@@ -325,7 +333,9 @@ export class ImageStore {
       sayResult(say, reference, root, true);
       return local;
     }
-    return pullImage(this.#parts, { reference, platform: o.platform, auth: o.auth, signal, say }, root);
+    const image = await pullImage(this.#parts, { reference, platform: o.platform, auth: o.auth, signal, say }, root);
+    await this.#collectLeftovers();
+    return image;
   }
 
   #lookUp(reference: Reference, platform: OciPlatform | undefined): Image | undefined {

@@ -56,6 +56,8 @@ export async function publishImages(
 ): Promise<void> {
   for (const { spool } of o.blobs) await spool.flush();
   await syncAll(parts);
+  // Whoever finds blobs that no image came to need knows by this that they may go.
+  parts.records.noteGarbage(o.blobs.map(({ digest }) => digest));
   await parts.content.keep(o.blobs);
   for (const { pending } of o.placed) pending.publish();
   if (o.placed.length > 0) parts.snapshots.syncNames();

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { ContainerId, Runtime, ServiceSpec } from "../../../src/index.ts";
 import type { NetworksFacet, VolumesFacet } from "../../../src/runtime/extras.ts";
 import { containerIdToString } from "../../../src/spec/container-id.ts";
+import { imageOperations } from "./image-operations.ts";
 
 export interface CrashWorld {
   readonly runtime: Runtime;
@@ -94,6 +95,7 @@ async function useNetwork(w: CrashWorld): Promise<void> {
 }
 
 export const operations: readonly Operation[] = [
+  ...imageOperations,
   {
     name: "pull",
     points: 14,
