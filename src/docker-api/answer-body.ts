@@ -16,13 +16,16 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
     this.#response = response;
     this.#source = response[Symbol.asyncIterator]();
     this.#onEnd = onEnd;
-    // Nobody may be reading when the connection breaks; the next read hears of it.
-    response.on("error", () => {});
     response.once("close", () => this.#release());
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.#finished) return { done: true, value: undefined };
+    const { stopped } = this.#exchange;
+    if (stopped !== undefined) {
+      this.#finished = true;
+      throw stopped.cause;
+    }
     try {
       const step = await this.#source.next();
       if (step.done === true) this.#finished = true;

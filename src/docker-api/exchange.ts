@@ -40,7 +40,11 @@ export class Exchange {
     this.head = promise;
     const { agent, method, path, headers } = o;
     this.#request = request({ agent, method, path, headers });
-    this.#request.once("response", (response) => this.#answer(() => resolve({ response })));
+    this.#request.once("response", (response) => {
+      // It may be broken off before anybody reads it; who does hears of it.
+      response.on("error", () => {});
+      this.#answer(() => resolve({ response }));
+    });
     this.#request.once("upgrade", (response, socket, rest) =>
       this.#answer(() => {
         if (rest.length > 0) socket.unshift(rest);
@@ -67,6 +71,11 @@ export class Exchange {
     this.#stopped ??= { cause };
     this.#request.destroy(new Error("stopped"));
     this.finish();
+  }
+
+  /** What {@link stop} was called with, if it was. */
+  get stopped(): { readonly cause: unknown } | undefined {
+    return this.#stopped;
   }
 
   /** The answer was read, or nobody wants it: no abort and no deadline any more. */

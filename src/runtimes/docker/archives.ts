@@ -179,7 +179,13 @@ function pathFailure(path: string, thrown: unknown): unknown {
   const { status, engineMessage } = thrown;
   if (status === 404 && !/no such container/i.test(engineMessage))
     return new BerthError("not_found", `no path ${path} in the container`, { id: path, cause: thrown });
-  if (status === 403 || (status === 500 && /read-only|not a directory|cannot overwrite|unexpected EOF|invalid tar|archive\/tar/i.test(engineMessage))) {
+  const isComponent = /not a directory/i.test(engineMessage) && !/extraction point/i.test(engineMessage);
+  if (isComponent && !/cannot overwrite/i.test(engineMessage))
+    return new BerthError("not_found", `no path ${path} in the container`, { id: path, cause: thrown });
+  if (
+    status === 403 ||
+    (status === 500 && /read-only|cannot overwrite|processing tar file|unexpected EOF|invalid tar|archive\/tar|outside of/i.test(engineMessage))
+  ) {
     return new BerthError("invalid_spec", `${path}: ${engineMessage}`, { id: path, cause: thrown });
   }
   return thrown;

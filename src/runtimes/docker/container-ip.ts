@@ -3,7 +3,8 @@ import type { ContainerInspect } from "../../docker-api/container-inspect.ts";
 import type { Received } from "../../docker-api/received.ts";
 import { isBerthError } from "../../errors.ts";
 import type { DockerContext } from "./context.ts";
-import { networksOf } from "./inspect.ts";
+import { isRunning, networksOf } from "./inspect.ts";
+import { stampOf } from "./labels.ts";
 import { inspectEngine } from "./lifecycle.ts";
 import { text } from "./read.ts";
 
@@ -22,7 +23,7 @@ export async function containerIp(ctx: DockerContext, found: Received<ContainerI
       throw thrown;
     }
   }
-  if (current.State?.Running !== true) return undefined;
-  const networks = networksOf(current);
+  if (!isRunning(current)) return undefined;
+  const networks = networksOf(current, stampOf(current.Config?.Labels).spec);
   return networks.find((one) => one.ipv4 !== undefined)?.ipv4 ?? networks.find((one) => one.ipv6 !== undefined)?.ipv6;
 }

@@ -14,6 +14,7 @@ export interface EngineFacts {
   readonly cgroupDriver: string;
   readonly storageDriver: string;
   readonly rootDir: string;
+  readonly logDrivers: readonly string[];
   readonly operatingSystem: string;
   readonly architecture: string;
   readonly cpus: number;
@@ -26,8 +27,8 @@ export interface DockerContext {
   readonly client: EngineClient;
   readonly facts: EngineFacts;
   readonly ids: EngineIds;
-  /** Creates of one id, one after the other. */
-  readonly creating: KeyedLock;
+  /** Creates of one id, and prunes of images, one after the other. */
+  readonly locks: KeyedLock;
   readonly waits: WaitRegistrations;
   /** Port overrides this process gave out. */
   readonly givenPorts: Set<number>;

@@ -10,7 +10,8 @@ import { type ContainerId, containerIdToString, initialName } from "../../spec/c
 import type { TargetPlatform } from "../../spec/platform.ts";
 import type { CompleteSpec, ServiceSpec } from "../../spec/service-spec.ts";
 import type { DockerContext } from "./context.ts";
-import { createBody } from "./create-body.ts";
+import { checkAttachments, endpointSettings, takesAllLegs } from "./attachments.ts";
+import { createBody, type ImageFacts } from "./create-body.ts";
 import { engineRef } from "./engine-ref.ts";
 import { stampedLabels } from "./labels.ts";
 import type { SharedModes } from "./network-fields.ts";
@@ -22,18 +23,21 @@ export async function createContainer(ctx: DockerContext, id: ContainerId, input
   const { spec, warnings } = completeSpec(input);
   const env = resolveEnvironment(spec.env, process.env);
   checkArgv(spec);
-  await ctx.creating.run(containerIdToString(id), async () => {
-    if ((await ctx.ids.find(id)) !== undefined)
-      throw new BerthError("conflict", `container ${containerIdToString(id)} is there already`, { container: containerIdToString(id) });
+  await ctx.locks.run(containerIdToString(id), async () => {
+    const [there, image] = await Promise.all([ctx.ids.find(id), imageFacts(ctx, spec)]);
+    if (there !== undefined) throw new BerthError("conflict", `container ${containerIdToString(id)} is there already`, { container: containerIdToString(id) });
     const port = await portOverride(ctx, id, spec);
     const made = createBody(spec, {
       env: port === undefined ? env : { ...env, PORT: String(port), BERTH_PORT: String(port) },
       shared: await sharedModes(ctx, spec),
-      imageEntrypoint: await imageEntrypoint(ctx, spec),
+      logDrivers: ctx.facts.logDrivers,
+      image,
+      allLegs: takesAllLegs(ctx),
     });
-    await checkNetwork(ctx, spec);
+    await checkAttachments(ctx, spec);
     const labels = stampedLabels({ id, spec, warnings: [...warnings, ...made.warnings], port });
     const engineId = await send(ctx, id, spec, { ...made.body, Labels: labels });
+    await connectOtherLegs(ctx, engineId, spec);
     ctx.ids.remember(id, { engineId, spec, port });
   });
 }
@@ -65,11 +69,7 @@ function createFailure(id: ContainerId, spec: CompleteSpec, thrown: unknown): un
   const { status, engineMessage } = thrown;
   const key = containerIdToString(id);
   if (status === 404 && /image/i.test(engineMessage)) {
-    return new BerthError("not_found", `image ${spec.image.name} is not on this engine; pull it first`, {
-      container: spec.image.name,
-      image: spec.image.name,
-      cause: thrown,
-    });
+    return noLocalImage(spec.image.name, thrown);
   }
   if (status !== 500) return thrown;
   // Podman answers 500 for what is wrong with the request as well.
@@ -88,10 +88,18 @@ export function platformText({ os, arch, variant }: TargetPlatform): string {
   return [os === "macos" ? "darwin" : os, arch, ...(variant === undefined ? [] : [variant])].join("/");
 }
 
-/** Docker would create a container of a network that is not there, and fail at its start. */
-async function checkNetwork(ctx: DockerContext, { networkMode }: CompleteSpec): Promise<void> {
-  if (networkMode.mode !== "bridge" || networkMode.name === undefined) return;
-  await ctx.client.object("GET", `/networks/${pathPart(networkMode.name)}`);
+/** Undone as a whole when one of them is refused. */
+async function connectOtherLegs(ctx: DockerContext, engineId: string, { networks }: CompleteSpec): Promise<void> {
+  if (takesAllLegs(ctx)) return;
+  try {
+    for (const leg of networks.slice(1)) {
+      const json = { Container: engineId, EndpointConfig: endpointSettings(leg) };
+      await ctx.client.done("POST", `/networks/${pathPart(leg.name)}/connect`, { json });
+    }
+  } catch (thrown) {
+    await ctx.client.done("DELETE", `/containers/${engineId}`, { query: { force: 1, v: 1 } });
+    throw thrown;
+  }
 }
 
 async function sharedModes(ctx: DockerContext, spec: CompleteSpec): Promise<SharedModes> {
@@ -105,14 +113,16 @@ async function sharedModes(ctx: DockerContext, spec: CompleteSpec): Promise<Shar
   };
 }
 
-async function imageEntrypoint(ctx: DockerContext, { command, image }: CompleteSpec): Promise<readonly string[] | undefined> {
-  if (command.args?.length !== 0 || command.entrypoint !== undefined) return undefined;
+/** A missing image is refused here, by the name the caller gave it. */
+async function imageFacts(ctx: DockerContext, { image }: CompleteSpec): Promise<ImageFacts> {
   try {
-    const found = await ctx.client.object<ImageInspect>("GET", `/images/${pathPart(image.name)}/json`);
-    return texts(found.Config?.Entrypoint);
+    const { Config: config } = await ctx.client.object<ImageInspect>("GET", `/images/${pathPart(image.name)}/json`);
+    return { entrypoint: texts(config?.Entrypoint), stopSignal: text(config?.StopSignal) };
   } catch (thrown) {
-    // The create itself says that the image is missing.
-    if (isBerthError(thrown, "not_found")) return undefined;
-    throw thrown;
+    throw isBerthError(thrown, "not_found") ? noLocalImage(image.name, thrown) : thrown;
   }
+}
+
+function noLocalImage(name: string, cause: unknown): BerthError {
+  return new BerthError("not_found", `image ${name} is not on this engine; pull it first`, { container: name, image: name, cause });
 }

@@ -12,6 +12,7 @@ export interface OutputChunk {
 /** What is kept of an output nobody reads; the rest is discarded, so that the process can end (contract 1.8). */
 const unclaimedBytes = 64 * 1024;
 /** With a reader, this much is read ahead before the connection is paused. */
+const headBytes = 1024;
 const readAheadBytes = 256 * 1024;
 
 export interface OutputOptions {
@@ -29,6 +30,7 @@ export class DemultiplexedOutput implements AsyncIterableIterator<OutputChunk> {
   readonly #o: OutputOptions;
   readonly #decoder = new FrameDecoder();
   readonly #ended = Promise.withResolvers<void>();
+  #head = "";
   #queue: OutputChunk[] = [];
   #size = 0;
   #claimed = false;
@@ -44,6 +46,11 @@ export class DemultiplexedOutput implements AsyncIterableIterator<OutputChunk> {
     socket.once("end", () => this.#finish(undefined));
     socket.on("error", (error) => this.#finish(connectionError(o.where, "stream", error)));
     socket.once("close", () => this.#finish(undefined));
+  }
+
+  /** The first of what came on stdout, whoever read it: an engine tells there why it could not start a process. */
+  get head(): string {
+    return this.#head;
   }
 
   /** Resolves when the connection has reached its end, however it did. */
@@ -130,6 +137,7 @@ export class DemultiplexedOutput implements AsyncIterableIterator<OutputChunk> {
   }
 
   #keep(channel: OutputChunk["channel"], bytes: Uint8Array): void {
+    if (channel === "stdout" && this.#head.length < headBytes) this.#head += Buffer.from(bytes.subarray(0, headBytes)).toString();
     if (bytes.length === 0 || this.#o.channels?.includes(channel) === false) return;
     if (!this.#claimed && this.#o.discardUnclaimed && this.#size >= unclaimedBytes) return;
     this.#queue.push({ channel, bytes });

@@ -1,4 +1,3 @@
-import { abandonable } from "../../internal/abort.ts";
 import { BaseRuntime } from "../../runtime/base-runtime.ts";
 import { type Capabilities, capabilitiesExcept } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
@@ -10,13 +9,14 @@ import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
 import { archiveGet, archiveHead, archivePut, changesOf, commitContainer, exportContainer, importImage, loadImages, saveImages } from "./archives.ts";
 import { attachContainer, resizeContainer } from "./attach.ts";
 import { containerIp } from "./container-ip.ts";
+import { changing } from "./changing.ts";
 import type { DockerContext } from "./context.ts";
 import { createContainer } from "./create.ts";
 import { diskUsage, runtimeInfo } from "./engine-info.ts";
 import { engineEvents } from "./events.ts";
 import { exec, execPty, execStream, openExec } from "./exec-calls.ts";
 import { imageHistory, inspectImage, listImages, pruneImages, removeImage, searchImages, tagImage } from "./images.ts";
-import { boundPorts, detailsOf, pidOf } from "./inspect.ts";
+import { boundPorts, detailsOf, isRunning, pidOf } from "./inspect.ts";
 import { inspectEngine, killContainer, removeContainer, renameContainer, setPaused, startContainer, stopContainer } from "./lifecycle.ts";
 import { listContainers } from "./list.ts";
 import { logsStream } from "./logs.ts";
@@ -116,7 +116,7 @@ export class DockerRuntime extends BaseRuntime {
 
   async getContainerPid(id: ContainerId, o?: t.CallOptions): Promise<number | undefined> {
     const found = await this.#inspect(id, o);
-    return found.State?.Running === true ? pidOf(found) : undefined;
+    return isRunning(found) ? pidOf(found) : undefined;
   }
 
   async getContainerIp(id: ContainerId, o?: t.CallOptions): Promise<string | undefined> {
@@ -245,12 +245,6 @@ export class DockerRuntime extends BaseRuntime {
   #inspect(id: ContainerId, o: t.CallOptions | undefined): ReturnType<typeof inspectEngine> {
     return this.#ctx.ids.use(id, o?.signal, ({ engineId }) => inspectEngine(this.#ctx, engineId, o?.signal));
   }
-}
-
-/** An abort frees the caller; what was begun goes on to a consistent end. */
-async function changing<T>(o: t.CallOptions | undefined, work: () => Promise<T>): Promise<T> {
-  o?.signal?.throwIfAborted();
-  return await abandonable(work(), o?.signal);
 }
 
 function extrasOf(ctx: DockerContext): RuntimeExtras {

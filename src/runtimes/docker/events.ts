@@ -8,6 +8,7 @@ import { BerthError } from "../../errors.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { EventsOptions, RuntimeEvent } from "../../runtime/extras.ts";
 import { isRecord } from "../../spec/descriptor.ts";
+import { signalOfExitCode } from "../../spec/signals.ts";
 import type { DockerContext } from "./context.ts";
 import { ownIdOf, visibleLabels } from "./labels.ts";
 import { number, stringRecord } from "./read.ts";
@@ -26,8 +27,10 @@ const roundingNs = 1024;
 export async function engineEvents(ctx: DockerContext, o: EventsOptions): Promise<AsyncIterable<RuntimeEvent>> {
   const after = typeof o.since === "string" ? parseCursor(o.since) : undefined;
   const since = after === undefined ? (o.since instanceof Date ? unixTime(o.since.getTime() * 1e6) : undefined) : unixTime(after.timeNano - roundingNs);
+  const only = since ?? (o.until === undefined ? undefined : unixTime(Date.now() * 1e6));
   const until = o.until === undefined ? undefined : unixTime(o.until.getTime() * 1e6);
-  const query = { since, until, filters: encodeFilters({ type: types }) };
+  // With an end and without a beginning an engine tells all it remembers.
+  const query = { since: only, until, filters: encodeFilters({ type: types }) };
   const { body } = await ctx.client.stream("GET", "/events", { query, signal: o.signal });
   return releasing(
     guardedStream(() => read(body, after), o.signal),
@@ -37,6 +40,7 @@ export async function engineEvents(ctx: DockerContext, o: EventsOptions): Promis
 
 async function* read(body: AsyncIterable<Uint8Array>, after: Cursor | undefined): AsyncGenerator<RuntimeEvent> {
   let sequence = 0;
+  const outOfMemory = new Set<string>();
   let skipping = after !== undefined;
   for await (const line of jsonLines(body)) {
     if (!isRecord(line)) throw new BerthError("internal", "the engine sent an event that is no object");
@@ -52,8 +56,19 @@ async function* read(body: AsyncIterable<Uint8Array>, after: Cursor | undefined)
       if (event.cursor === cursorText(after)) continue;
     }
     sequence += 1;
-    yield event;
+    yield explained(event, outOfMemory);
   }
+}
+
+/** What an engine leaves to the reader of a `die`: the signal its code stands for, and the want of memory told before it. */
+function explained(event: RuntimeEvent, outOfMemory: Set<string>): RuntimeEvent {
+  const { id, attributes } = event.actor;
+  if (event.type !== "container") return event;
+  if (event.action === "oom") outOfMemory.add(id);
+  if (event.action !== "die") return event;
+  const signal = signalOfExitCode(Number(attributes["exitCode"]));
+  const oomKilled = outOfMemory.delete(id);
+  return { ...event, actor: { id, attributes: { ...attributes, ...(signal === undefined ? {} : { signal }), ...(oomKilled ? { oomKilled: "true" } : {}) } } };
 }
 
 function timeOf(message: Received<EventMessage>): number {

@@ -92,6 +92,13 @@ export async function inspectExec(ctx: DockerContext, { execId }: Pick<ExecInsta
   }
 }
 
+/** Older engines say 126 for whatever could not be started (contract A-13). */
+function startCode(code: number, said: string): number {
+  if (code !== 126 && code !== 128) return code;
+  if (/no such file or directory|executable file not found|not found in \$PATH/i.test(said)) return 127;
+  return /permission denied/i.test(said) ? 126 : code;
+}
+
 /** A program may close its output and run on: its end is asked for ever less often. */
 const [firstPollMs, lastPollMs] = [5, 500];
 
@@ -101,7 +108,7 @@ export async function execExitCode(ctx: DockerContext, exec: ExecInstance): Prom
   for (let waitMs = firstPollMs; ; waitMs = Math.min(lastPollMs, waitMs * 2)) {
     const report = await inspectExec(ctx, exec);
     if (report === undefined) return 137;
-    if (!report.running && report.exitCode !== undefined) return report.exitCode;
+    if (!report.running && report.exitCode !== undefined) return report.pid === undefined ? startCode(report.exitCode, exec.output.head) : report.exitCode;
     await delay(waitMs);
   }
 }

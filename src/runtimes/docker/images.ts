@@ -126,7 +126,8 @@ async function remove(ctx: DockerContext, path: string, force: boolean): Promise
 type PruneOptions = NonNullable<Parameters<Runtime["pruneImages"]>[0]>;
 
 export async function pruneImages(ctx: DockerContext, o: PruneOptions): Promise<PruneResult> {
-  return o.all === true ? await pruneUnused(ctx, o) : await pruneDangling(ctx, o);
+  // An engine refuses a second prune while one runs.
+  return await ctx.locks.run("prune of images", () => (o.all === true ? pruneUnused(ctx, o) : pruneDangling(ctx, o)));
 }
 
 async function pruneDangling(ctx: DockerContext, o: PruneOptions): Promise<PruneResult> {

@@ -10,8 +10,9 @@ import type {
   PortMappingEntry,
   RuntimeContainerSummary,
 } from "../../runtime/types.ts";
+import { describedSpec } from "../../spec/described-spec.ts";
 import type { CompleteSpec, PortMapping } from "../../spec/service-spec.ts";
-import { describedSpec, ownIdOf, publicIdLabel, stampOf, visibleLabels } from "./labels.ts";
+import { ownIdOf, publicIdLabel, stampOf, visibleLabels } from "./labels.ts";
 import { entries, instant, instantOfSeconds, items, number, stringRecord, text, texts } from "./read.ts";
 import { stateFromInspect, stateFromList } from "./state.ts";
 
@@ -21,14 +22,14 @@ export function detailsOf(found: Inspected): ContainerInspectDetails {
   const { State: state, Config: config } = found;
   const { spec, warnings } = stampOf(config?.Labels);
   const word = stateFromInspect(state);
-  const running = state?.Running === true;
-  const networks = networksOf(found);
+  const running = isRunning(found);
+  const networks = networksOf(found, spec);
   return {
     ports: running ? boundPorts(found).map(asMapping) : (spec?.portMappings ?? requestedPorts(found)),
     networks,
     ipv4: networks.find((one) => one.ipv4 !== undefined)?.ipv4,
     health: healthOf(found),
-    exitCode: word.state === "exited" || (word.state === "failed" && text(state?.Status) !== "running") ? (number(state?.ExitCode) ?? 0) : undefined,
+    exitCode: word.state === "exited" || word.state === "failed" || word.state === "initializing" ? (number(state?.ExitCode) ?? 0) : undefined,
     paused: state?.Paused === true,
     createdAt: instant(found.Created),
     startedAt: instant(state?.StartedAt),
@@ -65,13 +66,18 @@ function environmentOf(found: Inspected, spec: CompleteSpec | undefined): readon
   return texts(found.Config?.Env).filter((variable) => !hidden.has(variable.split("=", 1)[0] ?? ""));
 }
 
+/** Between two runs of a restart policy an engine calls a container running, and restarting. */
+export function isRunning(found: Inspected): boolean {
+  return found.State?.Running === true && found.State.Restarting !== true;
+}
+
 export function pidOf(found: Inspected): number | undefined {
   const pid = number(found.State?.Pid);
   return pid === undefined || pid <= 0 ? undefined : pid;
 }
 
-/** The default bridge first, then by name; modes without a network of their own are named. */
-export function networksOf(found: Inspected): readonly NetworkAttachmentDetail[] {
+/** The main one first, the default bridge before others, then by name; modes without a network of their own are named. */
+export function networksOf(found: Inspected, spec?: CompleteSpec): readonly NetworkAttachmentDetail[] {
   const mode = text(found.HostConfig?.NetworkMode) ?? "default";
   if (mode === "host" || mode === "none") return [{ network: mode, aliases: [] }];
   if (mode.startsWith("container:")) return [];
@@ -79,7 +85,7 @@ export function networksOf(found: Inspected): readonly NetworkAttachmentDetail[]
     const prefix = number(leg?.IPPrefixLen);
     return {
       network,
-      aliases: texts(leg?.Aliases).filter((alias) => !found.Id?.startsWith(alias)),
+      aliases: texts(leg?.Aliases),
       ipv4: text(leg?.IPAddress),
       networkId: text(leg?.NetworkID),
       ipv6: text(leg?.GlobalIPv6Address),
@@ -88,7 +94,12 @@ export function networksOf(found: Inspected): readonly NetworkAttachmentDetail[]
       prefix: prefix === 0 ? undefined : prefix,
     };
   });
-  const rank = ({ network }: NetworkAttachmentDetail): string => (network === "bridge" || network === "podman" ? "" : network);
+  const order = spec?.networks.map(({ name }) => name) ?? [];
+  const rank = ({ network }: NetworkAttachmentDetail): string => {
+    const place = order.indexOf(network);
+    if (place >= 0) return `0${String(place).padStart(4, "0")}`;
+    return network === "bridge" || network === "podman" ? "1" : `2${network}`;
+  };
   return all.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 
@@ -124,7 +135,7 @@ function mountsOf(found: Inspected): readonly MountDetail[] {
 
 /** Bindings exist only while running. */
 export function boundPorts(found: Inspected): readonly PortMappingEntry[] {
-  if (found.State?.Running !== true) return [];
+  if (!isRunning(found)) return [];
   const all = entries(found.NetworkSettings?.Ports).flatMap(([key, bindings]) =>
     items(bindings).map((binding) => ({ ...portOfKey(key), hostIp: text(binding?.HostIp) ?? "0.0.0.0", hostPort: Number(binding?.HostPort) || undefined })),
   );

@@ -27,7 +27,7 @@ export interface Stamp {
 export function stampedLabels({ id, spec, warnings, port }: Stamp): Readonly<Record<string, string>> {
   const { labels } = spec;
   return {
-    [specLabel]: JSON.stringify({ ...describedSpec(spec), labels: Object.keys(labels) }),
+    [specLabel]: JSON.stringify({ ...storedSpec(spec), labels: Object.keys(labels) }),
     ...(warnings.length === 0 ? {} : { [warningsLabel]: JSON.stringify(warnings) }),
     ...(port === undefined ? {} : { [portLabel]: String(port) }),
     ...labels,
@@ -76,8 +76,8 @@ function specOf(labels: ReceivedLabels): CompleteSpec | undefined {
   }
 }
 
-/** A completed description in the form it was given in. */
-export function describedSpec({ stopGracePeriodMs, deleteOnExit, ...rest }: CompleteSpec): ServiceSpec {
+/** A completed description in the form it was given in, with the names of what comes from elsewhere. */
+function storedSpec({ stopGracePeriodMs, deleteOnExit, ...rest }: CompleteSpec): ServiceSpec {
   return { ...rest, stopGracePeriod: stopGracePeriodMs, lifecycle: { deleteOnExit } };
 }
 

@@ -116,7 +116,7 @@ const restartPollMs = 100;
 
 /** What comes after the history, over restarts by policy, to the end of the container. */
 async function* liveEntries(source: LogSource, seen: LastSeen, until: number | undefined, stop: AbortSignal): AsyncGenerator<EngineLogEntry> {
-  const end = until === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(Math.max(0, until * 1000 - Date.now()))]);
+  const end = until === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(Math.max(0, Math.ceil(until * 1000 - Date.now())))]);
   for (;;) {
     try {
       const body = await open(source, { follow: true, since: seen.since }, end);

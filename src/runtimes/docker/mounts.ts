@@ -20,7 +20,13 @@ function mountOf(entry: Exclude<StorageSpec, { type: "tmpfs" }>, warnings: strin
       return { Type: "bind", Source: entry.source, Target: entry.target, ReadOnly: entry.readonly === true };
     case "named":
       if (entry.size !== undefined) warnings.push(`storage ${entry.target}: the engine's local volumes have no size limit; size is not applied`);
-      return { Type: "volume", Source: entry.name, Target: entry.target, ReadOnly: entry.readonly === true };
+      return {
+        Type: "volume",
+        Source: entry.name,
+        Target: entry.target,
+        ReadOnly: entry.readonly === true,
+        ...(entry.nocopy === true ? { VolumeOptions: { NoCopy: true } } : {}),
+      };
     case "anonymous":
       return { Type: "volume", Target: entry.target };
     case "s3":

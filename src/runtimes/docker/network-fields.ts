@@ -24,7 +24,7 @@ export function networkFields(spec: CompleteSpec, shared: SharedModes): NetworkF
       ...(spec.hostname === undefined ? {} : { Hostname: spec.hostname }),
     },
     hostConfig: {
-      NetworkMode: networkMode(spec.networkMode, shared.network),
+      NetworkMode: networkMode(spec, shared.network),
       ...(Object.keys(bindings).length === 0 ? {} : { PortBindings: bindings }),
       ...(spec.dns.length === 0 ? {} : { Dns: spec.dns }),
       ...(spec.extraHosts.length === 0 ? {} : { ExtraHosts: spec.extraHosts }),
@@ -38,19 +38,21 @@ function mode(field: "PidMode" | "IpcMode", value: string | undefined): Pick<Hos
   return value === undefined || value === "" ? {} : { [field]: value };
 }
 
-function networkMode(mode: CompleteSpec["networkMode"], shared: string | undefined): string {
-  switch (mode.mode) {
+/** Docker's mode is the name of the main network. */
+function networkMode({ networkMode: wanted, networks }: CompleteSpec, shared: string | undefined): string {
+  switch (wanted.mode) {
     case "default":
-      return "default";
-    case "bridge":
-      return mode.name ?? "bridge";
+    case "bridge": {
+      const main = networks[0]?.name ?? "bridge";
+      return wanted.mode === "default" && main === "bridge" ? "default" : main;
+    }
     case "container":
-      return `container:${shared ?? mode.id}`;
+      return `container:${shared ?? wanted.id}`;
     case "host":
     case "none":
-      return mode.mode;
+      return wanted.mode;
   }
-  return mode satisfies never;
+  return wanted satisfies never;
 }
 
 function portKey({ containerPort, protocol }: CompleteSpec["portMappings"][number]): string {

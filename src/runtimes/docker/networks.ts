@@ -1,53 +1,79 @@
 /** `extras.networks`. */
+import type { ContainerInspect } from "../../docker-api/container-inspect.ts";
+import type { ContainerSummary } from "../../docker-api/containers.ts";
 import { EngineError } from "../../docker-api/engine-error.ts";
 import { encodeFilters } from "../../docker-api/filters.ts";
-import type { NetworkConnectBody, NetworkCreateBody, NetworkCreated, NetworkInspect, NetworksPruned } from "../../docker-api/networks.ts";
+import type { NetworkConnectBody, NetworkCreateBody, NetworkCreated, NetworkInspect, NetworkMember } from "../../docker-api/networks.ts";
 import { pathPart } from "../../docker-api/query.ts";
 import type { Received } from "../../docker-api/received.ts";
-import { BerthError } from "../../errors.ts";
+import { BerthError, isBerthError } from "../../errors.ts";
 import type { NetworkConnectOptions, NetworkCreateOptions, NetworkDetails, NetworksFacet } from "../../runtime/extras.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
+import { completeConnection } from "../../spec/complete-attachments.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
-import type { ContainerSummary } from "../../docker-api/containers.ts";
+import { ipSubnetsOverlap, parseIpSubnet } from "../../spec/ip.ts";
+import { completeNetworkOptions, predefinedNetworks, type SubnetInput } from "../../spec/network-options.ts";
+import { checkLeg, endpointSettings, takesAllLegs } from "./attachments.ts";
+import { changing } from "./changing.ts";
 import type { DockerContext } from "./context.ts";
-import { idLabel, ownIdOf } from "./labels.ts";
-import { pruneFilters } from "./prune-filters.ts";
+import { ownIdOf } from "./labels.ts";
 import { entries, instant, items, stringRecord, text, texts } from "./read.ts";
 
-const predefined: readonly string[] = ["bridge", "host", "none"];
-
 export function networksFacet(ctx: DockerContext): NetworksFacet {
-  const details = async (nameOrId: string, signal?: AbortSignal): Promise<NetworkDetails> => {
-    const found = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path, { signal }));
-    return detailsOf(found, await idsByEngineId(ctx, signal));
-  };
   return {
-    create: async (options) => details(await createNetwork(ctx, options)),
-    inspect: (nameOrId, o) => details(nameOrId, o?.signal),
+    create: (options, o) => changing(o, async () => await details(ctx, await createNetwork(ctx, options))),
+    inspect: (nameOrId, o) => details(ctx, nameOrId, o?.signal),
     list: async (o) => {
       const found = await ctx.client.list<NetworkInspect>("GET", "/networks", { signal: o?.signal });
       // The list leaves out who is connected.
-      const all = await Promise.all(found.map((one) => details(text(one.Id) ?? "", o?.signal).catch(ifGone)));
+      const all = await Promise.all(found.map((one) => details(ctx, text(one.Id) ?? "", o?.signal).catch(ifGone)));
       return all.filter((one) => one !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    remove: async (nameOrId) => {
-      if (predefined.includes(nameOrId)) throw new BerthError("conflict", `network ${nameOrId} is predefined and cannot be removed`);
-      await aboutNetwork(nameOrId, (path) => ctx.client.done("DELETE", path));
-    },
-    connect: (nameOrId, id, options) => connect(ctx, nameOrId, id, options ?? {}),
-    disconnect: async (nameOrId, id, o) => {
-      await ctx.ids.use(id, undefined, ({ engineId }) =>
-        aboutNetwork(nameOrId, (path) => ctx.client.done("POST", `${path}/disconnect`, { json: { Container: engineId, Force: o?.force === true } })),
-      );
-    },
-    prune: async (o) => {
-      const { label, notLabel } = pruneFilters(o?.labels ?? []);
-      const until = o?.until === undefined ? [] : [String(o.until.getTime() / 1000)];
-      const pruned = await ctx.client.object<NetworksPruned>("POST", "/networks/prune", {
-        query: { filters: encodeFilters({ label, "label!": notLabel, until }) },
-      });
-      return { deleted: texts(pruned.NetworksDeleted) };
-    },
+    remove: (nameOrId, o) =>
+      changing(o, async () => {
+        if (predefinedNetworks.includes(nameOrId)) throw predefined(nameOrId);
+        await aboutNetwork(nameOrId, (path) => ctx.client.done("DELETE", path));
+      }),
+    connect: (nameOrId, id, options, o) => changing(o, () => connect(ctx, nameOrId, id, options ?? {})),
+    disconnect: (nameOrId, id, o) => changing(o, () => disconnect(ctx, nameOrId, id, o?.force === true)),
+    prune: (o) => changing(o, () => pruneNetworks(ctx, o ?? {})),
   };
+}
+
+function predefined(name: string): BerthError {
+  return new BerthError("conflict", `network ${name} is predefined: it cannot be made, removed, joined or left`, { id: name });
+}
+
+async function details(ctx: DockerContext, nameOrId: string, signal?: AbortSignal): Promise<NetworkDetails> {
+  const found = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path, { signal }));
+  const members = await Promise.all(entries(found.Containers).map(([hexId, member]) => memberOf(ctx, found.Name ?? "", hexId, member, signal)));
+  return { ...detailsOf(found), containers: members };
+}
+
+/** Names in a network, and whose container it is, are told by the container only. */
+async function memberOf(
+  ctx: DockerContext,
+  network: string,
+  hexId: string,
+  member: Received<NetworkMember> | null | undefined,
+  signal: AbortSignal | undefined,
+): Promise<NetworkDetails["containers"][number]> {
+  const found = await ctx.client.object<ContainerInspect>("GET", `/containers/${hexId}/json`, { signal }).catch(ifNoContainer);
+  const leg = found?.NetworkSettings?.Networks?.[network];
+  return {
+    hexId,
+    containerId: ownIdOf(found?.Config?.Labels),
+    name: text(member?.Name),
+    aliases: texts(leg?.Aliases).filter((alias) => !hexId.startsWith(alias)),
+    ipv4: text(member?.IPv4Address),
+    ipv6: text(member?.IPv6Address),
+    macAddress: text(member?.MacAddress),
+  };
+}
+
+function ifNoContainer(thrown: unknown): undefined {
+  if (thrown instanceof EngineError && thrown.status === 404) return undefined;
+  throw thrown;
 }
 
 function ifGone(thrown: unknown): undefined {
@@ -70,13 +96,17 @@ function networkFailure(nameOrId: string, thrown: unknown): unknown {
   const { status, engineMessage } = thrown;
   if (status === 404 && !/no such container/i.test(engineMessage))
     return new BerthError("not_found", `no network ${nameOrId} on this engine`, { id: nameOrId, cause: thrown });
-  const conflict = /active endpoints|has (active|associated) |pre-defined|already exists in network|already connected|is not connected|ambiguous|being used/i;
+  if (/already in use|no available/i.test(engineMessage))
+    return new BerthError("start_failed", engineMessage, { id: nameOrId, reason: engineMessage, cause: thrown });
+  const conflict =
+    /active endpoints|has (active|associated) |predefined|pre-defined|already exists in network|already connected|is not connected|ambiguous|being used|sharing network namespace|cannot be (dis)?connected/i;
   return conflict.test(engineMessage) ? new BerthError("conflict", engineMessage, { id: nameOrId, cause: thrown }) : thrown;
 }
 
-async function createNetwork(ctx: DockerContext, o: NetworkCreateOptions): Promise<string> {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(o.name)) throw new BerthError("invalid_spec", `${JSON.stringify(o.name)} is not a network name`);
-  const pools = (o.subnets ?? []).map(({ subnet, gateway, ipRange }) => ({
+async function createNetwork(ctx: DockerContext, options: NetworkCreateOptions): Promise<string> {
+  const o = completeNetworkOptions(options);
+  const subnets = [o.ipv4, o.ipv6].filter((one) => one !== undefined);
+  const pools = subnets.map(({ subnet, gateway, ipRange }) => ({
     Subnet: subnet,
     ...(gateway === undefined ? {} : { Gateway: gateway }),
     ...(ipRange === undefined ? {} : { IPRange: ipRange }),
@@ -84,57 +114,97 @@ async function createNetwork(ctx: DockerContext, o: NetworkCreateOptions): Promi
   const body: NetworkCreateBody = {
     Name: o.name,
     CheckDuplicate: true,
-    Driver: o.driver ?? "bridge",
-    Internal: o.internal === true,
-    EnableIPv6: o.enableIpv6 === true,
+    Driver: "bridge",
+    Internal: o.internal,
+    EnableIPv6: o.enableIpv6,
     ...(pools.length === 0 ? {} : { IPAM: { Driver: "default", Config: pools } }),
-    Options: o.options ?? {},
-    Labels: o.labels ?? {},
+    Options: o.options,
+    Labels: o.labels,
   };
+  await checkOverlap(ctx, o.name, subnets);
   try {
     const created = await ctx.client.object<NetworkCreated>("POST", "/networks/create", { json: body });
     return text(created.Id) ?? o.name;
   } catch (thrown) {
-    throw creationFailure(o, thrown);
+    throw creationFailure(o.name, thrown);
   }
 }
 
-function creationFailure(o: NetworkCreateOptions, thrown: unknown): unknown {
+const loopback = parseIpSubnet("127.0.0.0/8");
+
+/** An engine refuses an overlap, too, without saying with what. */
+async function checkOverlap(ctx: DockerContext, name: string, asked: readonly SubnetInput[]): Promise<void> {
+  if (asked.length === 0) return;
+  const networks = await ctx.client.list<NetworkInspect>("GET", "/networks");
+  const used = networks.flatMap((network) => items(network.IPAM?.Config).map((pool) => [network.Name ?? "", text(pool.Subnet)] as const));
+  for (const { subnet } of asked) {
+    const wanted = parseIpSubnet(subnet);
+    if (ipSubnetsOverlap(loopback, wanted)) throw new BerthError("conflict", `network ${name}: subnet ${subnet} overlaps the loopback addresses`, { id: name });
+    const other = used.find(([, known]) => known !== undefined && ipSubnetsOverlap(parseIpSubnet(known), wanted));
+    if (other !== undefined) throw new BerthError("conflict", `network ${name}: subnet ${subnet} overlaps ${other[1]} of network ${other[0]}`, { id: name });
+  }
+}
+
+function creationFailure(name: string, thrown: unknown): unknown {
   if (!(thrown instanceof EngineError)) return thrown;
   const { engineMessage } = thrown;
-  if (/already exists|pre-defined/i.test(engineMessage)) return new BerthError("conflict", `network ${o.name}: ${engineMessage}`, { cause: thrown });
-  if (/overlaps|non-overlapping/i.test(engineMessage)) return new BerthError("conflict", `network ${o.name}: ${engineMessage}`, { cause: thrown });
-  if (/invalid|bad|no matching subnet|does not (match|contain)/i.test(engineMessage))
-    return new BerthError("invalid_spec", `network ${o.name}: ${engineMessage}`, { cause: thrown });
+  if (/already exists|pre-?defined|overlaps|non-overlapping/i.test(engineMessage))
+    return new BerthError("conflict", `network ${name}: ${engineMessage}`, { cause: thrown });
+  if (/invalid|no matching subnet|does not (match|contain)/i.test(engineMessage))
+    return new BerthError("invalid_spec", `network ${name}: ${engineMessage}`, { cause: thrown });
   return thrown;
 }
 
 async function connect(ctx: DockerContext, nameOrId: string, id: ContainerId, o: NetworkConnectOptions): Promise<void> {
-  const ipam = { ...(o.ipv4 === undefined ? {} : { IPv4Address: o.ipv4 }), ...(o.ipv6 === undefined ? {} : { IPv6Address: o.ipv6 }) };
-  await ctx.ids.use(id, undefined, ({ engineId }) => {
-    const body: NetworkConnectBody = {
-      Container: engineId,
-      EndpointConfig: {
-        ...(Object.keys(ipam).length === 0 ? {} : { IPAMConfig: ipam }),
-        ...(o.aliases === undefined ? {} : { Aliases: o.aliases }),
-        ...(o.macAddress === undefined ? {} : { MacAddress: o.macAddress }),
-      },
-    };
-    return aboutNetwork(nameOrId, (path) => ctx.client.done("POST", `${path}/connect`, { json: body }));
+  const leg = completeConnection(nameOrId, { ...o }, "options");
+  if (leg.macAddress !== undefined && !takesAllLegs(ctx)) {
+    throw new BerthError(
+      "unsupported",
+      `network ${nameOrId}: engines before API 1.44 give no MAC address to a later connection; name it when the container is created`,
+    );
+  }
+  await ctx.ids.use(id, undefined, async ({ engineId }) => {
+    const network = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path));
+    if (network.Name === "host" || network.Name === "none") throw predefined(network.Name);
+    checkLeg(nameOrId, leg, network);
+    const body: NetworkConnectBody = { Container: engineId, EndpointConfig: endpointSettings(leg) };
+    await aboutNetwork(nameOrId, (path) => ctx.client.done("POST", `${path}/connect`, { json: body }));
   });
 }
 
-async function idsByEngineId(ctx: DockerContext, signal: AbortSignal | undefined): Promise<ReadonlyMap<string, ContainerId>> {
-  const filters = encodeFilters({ label: [idLabel] });
-  const found = await ctx.client.list<ContainerSummary>("GET", "/containers/json", { query: { all: 1, filters }, signal });
-  const known = found.flatMap((one) => {
-    const id = ownIdOf(one.Labels);
-    return id === undefined ? [] : [[one.Id ?? "", id] as const];
+/** Of a container that does not run, an engine looks at the name only. */
+async function disconnect(ctx: DockerContext, nameOrId: string, id: ContainerId, force: boolean): Promise<void> {
+  await ctx.ids.use(id, undefined, async ({ engineId }) => {
+    const network = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path));
+    if (network.Name === "host" || network.Name === "none") throw predefined(network.Name);
+    await aboutNetwork(nameOrId, (path) => ctx.client.done("POST", `${path}/disconnect`, { json: { Container: engineId, Force: force } }));
   });
-  return new Map(known);
 }
 
-function detailsOf(network: Received<NetworkInspect>, ids: ReadonlyMap<string, ContainerId>): NetworkDetails {
+/** An engine prunes networks whose containers do not run, too: each is looked at here. */
+async function pruneNetworks(ctx: DockerContext, o: NonNullable<Parameters<NetworksFacet["prune"]>[0]>): Promise<{ readonly deleted: readonly string[] }> {
+  const [networks, containers] = await Promise.all([
+    ctx.client.list<NetworkInspect>("GET", "/networks", { query: { filters: encodeFilters({ type: ["custom"] }) } }),
+    ctx.client.list<ContainerSummary>("GET", "/containers/json", { query: { all: 1 } }),
+  ]);
+  const used = new Set(containers.flatMap((container) => entries(container.NetworkSettings?.Networks).map(([name]) => name)));
+  const deleted: string[] = [];
+  for (const network of networks) {
+    const name = network.Name ?? "";
+    const created = instant(network.Created)?.getTime() ?? 0;
+    if (used.has(name) || (o.until !== undefined && created >= o.until.getTime()) || !matchesLabels(stringRecord(network.Labels), o.labels ?? [])) continue;
+    try {
+      await aboutNetwork(network.Id ?? name, (path) => ctx.client.done("DELETE", path));
+      deleted.push(name);
+    } catch (thrown) {
+      // Joined meanwhile, or gone.
+      if (!isBerthError(thrown, "conflict") && !isBerthError(thrown, "not_found")) throw thrown;
+    }
+  }
+  return { deleted };
+}
+
+function detailsOf(network: Received<NetworkInspect>): Omit<NetworkDetails, "containers"> {
   return {
     id: network.Id ?? "",
     name: network.Name ?? "",
@@ -148,14 +218,5 @@ function detailsOf(network: Received<NetworkInspect>, ids: ReadonlyMap<string, C
     labels: stringRecord(network.Labels),
     options: stringRecord(network.Options),
     createdAt: instant(network.Created),
-    containers: entries(network.Containers).map(([hexId, member]) => ({
-      hexId,
-      containerId: ids.get(hexId),
-      name: text(member?.Name),
-      aliases: [],
-      ipv4: text(member?.IPv4Address),
-      ipv6: text(member?.IPv6Address),
-      macAddress: text(member?.MacAddress),
-    })),
   };
 }

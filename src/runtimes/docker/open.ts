@@ -49,7 +49,7 @@ async function connect({ endpoint }: FoundEndpoint, o: DockerOptions, env: NonNu
       client,
       facts,
       ids: new EngineIds(client),
-      creating: new KeyedLock(),
+      locks: new KeyedLock(),
       waits: new WaitRegistrations(),
       givenPorts: new Set(),
       credentials: dockerConfigCredentials(env),

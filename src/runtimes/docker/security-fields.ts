@@ -10,9 +10,11 @@ export function securityFields(spec: CompleteSpec): HostConfig {
   if (usernsMode !== undefined && usernsMode !== "" && usernsMode !== "host") {
     throw new BerthError("unsupported", `usernsMode ${JSON.stringify(usernsMode)}: an engine takes "host" only; its own remapping is a setting of the daemon`);
   }
+  // Docker adds after dropping, unless all are dropped.
+  const added = spec.capDrop.includes("ALL") ? spec.capabilities : spec.capabilities.filter((capability) => !spec.capDrop.includes(capability));
   return {
     ...(spec.privileged ? { Privileged: true } : {}),
-    ...(spec.capabilities.length === 0 ? {} : { CapAdd: spec.capabilities }),
+    ...(added.length === 0 ? {} : { CapAdd: added }),
     ...(spec.capDrop.length === 0 ? {} : { CapDrop: spec.capDrop }),
     ...securityOptions(spec.securityOpt),
     ...(spec.readOnlyRootFs ? { ReadonlyRootfs: true } : {}),

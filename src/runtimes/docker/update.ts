@@ -109,7 +109,7 @@ export async function pruneContainers(
     const engineId = text(one.Id);
     const id = ownIdOf(one.Labels);
     if (engineId === undefined || id === undefined || exclude(one.Labels ?? {})) continue;
-    if (!ended.includes(one.State ?? "") || (number(one.Created) ?? 0) >= before || ctx.creating.isBusy(containerIdToString(id))) continue;
+    if (!ended.includes(one.State ?? "") || (number(one.Created) ?? 0) >= before || ctx.locks.isBusy(containerIdToString(id))) continue;
     if (!(await removeQuietly(ctx, engineId))) continue;
     ctx.ids.forget(id);
     deleted.push(one.Labels?.["dev.berth.container_id"] ?? engineId);

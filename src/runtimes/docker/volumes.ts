@@ -8,17 +8,18 @@ import type { VolumeCreateBody, VolumeList, VolumeReport, VolumesPruned } from "
 import { BerthError } from "../../errors.ts";
 import { isApiVersion } from "../../docker-api/api-version.ts";
 import type { VolumeCreateOptions, VolumeDetails, VolumesFacet } from "../../runtime/extras.ts";
+import { changing } from "./changing.ts";
 import type { DockerContext } from "./context.ts";
 import { pruneFilters } from "./prune-filters.ts";
 import { entries, instant, items, number, stringRecord, text, texts } from "./read.ts";
 
-const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 /** What newer engines label anonymous volumes with; older ones give them a name of 64 digits and nothing more. */
 const anonymousLabel = "com.docker.volume.anonymous";
 
 export function volumesFacet(ctx: DockerContext): VolumesFacet {
   return {
-    create: (options) => createVolume(ctx, options),
+    create: (options, o) => changing(o, () => createVolume(ctx, options)),
     inspect: async (name, o) => detailsOf(await inspectVolume(ctx, name, o?.signal), await usersByVolume(ctx, o?.signal)),
     list: async (o) => {
       const [{ Volumes: volumes }, users] = await Promise.all([
@@ -30,21 +31,23 @@ export function volumesFacet(ctx: DockerContext): VolumesFacet {
         .sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     remove: async (name, o) => {
+      checkName(name);
       try {
         await ctx.client.done("DELETE", `/volumes/${pathPart(name)}`, { query: { force: o?.force === true } });
       } catch (thrown) {
         if (!(o?.force === true && thrown instanceof EngineError && thrown.status === 404)) throw volumeFailure(name, thrown);
       }
     },
-    prune: (o) => pruneVolumes(ctx, o ?? {}),
+    prune: (o) => changing(o, () => pruneVolumes(ctx, o ?? {})),
   };
 }
 
 /** Docker answers a volume that is there already, whatever its options are. */
 async function createVolume(ctx: DockerContext, options: VolumeCreateOptions): Promise<VolumeDetails> {
   const { name, labels = {}, options: driverOptions = {} } = options;
-  if (name !== undefined && !namePattern.test(name))
-    throw new BerthError("invalid_spec", `${JSON.stringify(name)} is not a volume name; it must match ${namePattern.source}`);
+  if (name !== undefined) checkName(name);
+  if (options.driver !== undefined && options.driver !== "local")
+    throw new BerthError("unsupported", `volume driver ${JSON.stringify(options.driver)}: only local is offered`);
   const there = name === undefined ? undefined : await inspectVolume(ctx, name, undefined).catch(ifNotFound);
   if (there !== undefined && !sameRecord(stringRecord(there.Options), driverOptions)) {
     throw new BerthError("conflict", `volume ${name} is there with other options; remove it or take another name`);
@@ -55,7 +58,17 @@ async function createVolume(ctx: DockerContext, options: VolumeCreateOptions): P
     ...(Object.keys(driverOptions).length === 0 ? {} : { DriverOpts: driverOptions }),
     Labels: name === undefined ? { [anonymousLabel]: "", ...labels } : labels,
   };
-  return detailsOf(await ctx.client.object<VolumeReport>("POST", "/volumes/create", { json: body }), new Map());
+  try {
+    return detailsOf(await ctx.client.object<VolumeReport>("POST", "/volumes/create", { json: body }), new Map());
+  } catch (thrown) {
+    const refused = thrown instanceof EngineError && /invalid option|missing required|option/i.test(thrown.engineMessage);
+    throw refused ? new BerthError("invalid_spec", `volume ${name ?? ""}: ${thrown.engineMessage}`, { cause: thrown }) : thrown;
+  }
+}
+
+function checkName(name: string): void {
+  if (!namePattern.test(name))
+    throw new BerthError("invalid_spec", `${JSON.stringify(name.slice(0, 300))} is not a volume name; it must match ${namePattern.source}`);
 }
 
 function ifNotFound(thrown: unknown): undefined {
@@ -69,6 +82,7 @@ function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
 }
 
 async function inspectVolume(ctx: DockerContext, name: string, signal: AbortSignal | undefined): Promise<Received<VolumeReport>> {
+  checkName(name);
   try {
     return await ctx.client.object<VolumeReport>("GET", `/volumes/${pathPart(name)}`, { signal });
   } catch (thrown) {
