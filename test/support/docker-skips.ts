@@ -1,13 +1,56 @@
-/** What dockerd does otherwise than the contract asks; each was compared with the docker CLI on the same engine. */
+/** What dockerd (20.10) does otherwise than the contract asks; each was compared with the docker CLI on the same engine. */
+import { readFileSync } from "node:fs";
 import type { Trait } from "../../src/testing/contract.ts";
 
 export const dockerLacks: Partial<Readonly<Record<Trait, string>>> = {
   "wait-status": "the engine reports exit codes only: an own exit(137) and a SIGKILL look alike",
+  ipv6: 'docker network create --ipv6 without a subnet: "could not find an available, non-overlapping IPv6 address pool among the defaults"',
 };
 
 const forcedRemoval = "docker rmi -f removes the image under a container that does not run at once, which then keeps its layers";
+const halfFiles = "docker cp of an archive that breaks off leaves the part of the file that came";
+const delays = "dockerd chooses the delay before a restart itself, from 100 ms on: the moment in between cannot be held still";
+const volumeOptions = "docker volume create takes any type and device; they are tried at the first mount";
+const resolvers =
+  "docker's name server hands names it does not know on to the host's resolvers, of which a test without a network has none: nslookup runs into its timeouts";
 
 export const dockerSkips: Readonly<Record<string, string>> = {
   "a used image that is removed by force loses its name at once and goes with its last container": forcedRemoval,
   "an image that got a name again stays when its container goes": forcedRemoval,
+  "an archive that is broken is refused while it is read, and nothing of it shows": "docker load takes an archive with an empty manifest for a success",
+  "sequence numbers grow by one, and a cursor goes on right behind its event": "dockerd's events have no numbers: every stream counts its own from 1",
+  "making, joining, leaving and removing a network are events, also at start and stop of a container":
+    "docker events tells the disconnect of a running container twice",
+  "between exit and restart it is initializing, with the exit in inspect and list": delays,
+  "a stop while it waits gives the restart up, and waiters hear of it": delays,
+  "only SIGKILL and the stop signal count as a stop by the user": delays,
+  "a port and a page can be asked for": "docker's health checks are commands: it asks for no ports and pages",
+  "a paused container is not probed": "dockerd goes on probing a paused container and calls it unhealthy",
+  "connect and disconnect while running change what inspect shows": "docker network connect before API 1.44 takes no MAC address",
+  "in a network of one's own everybody is found by name, alias, short id and host name, in any case of letters": resolvers,
+  "names follow connect, disconnect and rename of a running container, and two with one alias are both found": resolvers,
+  "tmpfs is empty at every start, has its size and mode and executes no set-user-id":
+    "docker run --tmpfs /t:mode=750 and docker start: from the second start on the mode is that of the mount point, 755",
+  "names that are no names, options and drivers that do not exist are refused": volumeOptions,
+  "a volume with o=bind shows a directory of the host, which outlives it": volumeOptions,
+  "volumes are seen through their targets, running and not; a tmpfs only while it runs": "docker cp does not see the files of a tmpfs",
+  "an export of a running container is a whole archive": "docker export of a container that runs holds the mount points below /dev, /proc and /sys",
+  "archives may come in pieces of any size, plain, as gzip or as zstd": "dockerd 20.10 unpacks gzip, bzip2 and xz, but no zstd",
+  "what is no archive, or half of one, is refused, and no half file stays": halfFiles,
+  "an abort in the middle of an archive leaves what came before, and no half file": halfFiles,
+  ...(hasAllCapabilities()
+    ? {}
+    : Object.fromEntries(
+        [
+          "exec has the container's capabilities, all of them when privileged",
+          "capabilities are added to the defaults and dropped after adding",
+          "privileged: all capabilities, no profile, nothing masked, writable sysfs, the host's devices",
+        ].map((name) => [name, "root of this host lacks some capabilities, and docker run --privileged wants them all: unable to apply caps"]),
+      )),
 };
+
+function hasAllCapabilities(): boolean {
+  const last = Number(readFileSync("/proc/sys/kernel/cap_last_cap", "latin1"));
+  const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
+  return BigInt(`0x${bounding}`) === (1n << BigInt(last + 1)) - 1n;
+}
