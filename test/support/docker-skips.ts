@@ -7,7 +7,6 @@ export const dockerLacks: Partial<Readonly<Record<Trait, string>>> = {
   ipv6: 'docker network create --ipv6 without a subnet: "could not find an available, non-overlapping IPv6 address pool among the defaults"',
 };
 
-const forcedRemoval = "docker rmi -f removes the image under a container that does not run at once, which then keeps its layers";
 const halfFiles = "docker cp of an archive that breaks off leaves the part of the file that came";
 const delays = "dockerd chooses the delay before a restart itself, from 100 ms on: the moment in between cannot be held still";
 const volumeOptions = "docker volume create takes any type and device; they are tried at the first mount";
@@ -15,8 +14,12 @@ const resolvers =
   "docker's name server hands names it does not know on to the host's resolvers, of which a test without a network has none: nslookup runs into its timeouts";
 
 export const dockerSkips: Readonly<Record<string, string>> = {
-  "a used image that is removed by force loses its name at once and goes with its last container": forcedRemoval,
-  "an image that got a name again stays when its container goes": forcedRemoval,
+  "a used image that is removed by force loses its name at once and goes with its last container":
+    "docker rmi -f leaves a used image without a name, which then stays until somebody prunes",
+  "an image that got a name again stays when its container goes": "docker rmi -f of its only name removes an image under a container that does not run",
+  "an address asked for that somebody has refuses the connect and changes nothing":
+    "docker inspect shows the network of a docker network connect that failed, and docker network disconnect does not know of it",
+  "addresses come from the ip range, and a network that is full says so": "docker network create --ip-range gives one address of a /31, not two",
   "an archive that is broken is refused while it is read, and nothing of it shows": "docker load takes an archive with an empty manifest for a success",
   "sequence numbers grow by one, and a cursor goes on right behind its event": "dockerd's events have no numbers: every stream counts its own from 1",
   "making, joining, leaving and removing a network are events, also at start and stop of a container":

@@ -98,7 +98,7 @@ export async function tagImage(ctx: DockerContext, source: string, target: strin
 
 /**
  * By tag as Docker does it. By id or digest the whole image is meant, which Docker does only by id: a digest would be one
- * more name to it. By force an engine removes the image under its stopped containers, who keep their layers.
+ * more name to it.
  */
 export async function removeImage(ctx: DockerContext, image: string, force: boolean): Promise<void> {
   await aboutImage(image, async (path) => {
@@ -110,7 +110,9 @@ export async function removeImage(ctx: DockerContext, image: string, force: bool
         image,
       });
     }
-    await remove(ctx, `/images/${pathPart(id ?? image)}`, force);
+    // Name by name the content stays while a container uses it; by id an engine would take it away under containers that do not run.
+    const paths = force && names.length > 0 ? names.map((name) => `/images/${pathPart(name)}`) : [`/images/${pathPart(id ?? image)}`];
+    for (const one of paths) await remove(ctx, one, force);
   });
 }
 
