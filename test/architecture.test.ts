@@ -22,6 +22,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   images: ["spec", "errors", "internal", "state", "content", "registry", "snapshots", "archive"],
   // Accounts at registries; knows no registry.
   credentials: ["errors", "internal"],
+  // Volumes in a remote store; knows directories and keys, no containers.
+  "volume-sync": ["spec", "errors", "internal", "state", "archive"],
   volumes: ["spec", "errors", "internal", "state"],
   network: ["spec", "errors", "internal", "state"],
   oci: ["spec", "errors", "internal"],
@@ -37,6 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "archive",
     "images",
     "volumes",
+    "volume-sync",
     "credentials",
     "network",
     "oci",
@@ -75,6 +78,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   koffi: ["internal", "oci"],
   "node-unix-socket": ["daemon", "internal", "oci", "runtimes/native"],
   commander: ["cli"],
+  "@aws-sdk/client-s3": ["volume-sync"],
   ws: ["http"],
   zod: ["http"],
 };

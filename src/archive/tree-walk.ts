@@ -17,6 +17,8 @@ export interface ByteSink {
 export interface TreeTarOptions {
   /** Told what cannot be in a tar and was left out. */
   readonly onSkip?: ((name: string, why: string) => void) | undefined;
+  /** Times without their fraction, which not every reader of tars keeps: what was unpacked gives the same tar again. */
+  readonly wholeSeconds?: boolean | undefined;
 }
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY;
@@ -120,7 +122,8 @@ export class TreeTar {
   }
 
   #member(status: FileStatus, member: Omit<TarMember, "mode" | "uid" | "gid" | "mtimeNs">): void {
-    const { mode, uid, gid, mtimeNs } = status;
+    const { mode, uid, gid, mtimeNs: exact } = status;
+    const mtimeNs = this.#o.wholeSeconds ? exact - (exact % 1_000_000_000n) : exact;
     this.#sink.write(tarHeader({ ...member, mode: mode & 0o7777, uid, gid, mtimeNs }));
   }
 

@@ -213,7 +213,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "volume",
-    summary: "Volumes: create, ls, inspect, rm, prune",
+    summary: "Volumes: create, ls, inspect, rm, prune, sync",
     operands: "none",
     load: async () => (await import("./commands/volume.ts")).volumeCommand,
   },

@@ -23,6 +23,7 @@ import type { DaemonSettings } from "./options.ts";
 import { reconcile } from "./reconcile.ts";
 import { Records } from "./records.ts";
 import { identifier, readTokens, type Tokens } from "./tokens.ts";
+import { startVolumeSync } from "./volume-sync.ts";
 
 export interface Daemon {
   readonly addresses: readonly Address[];
@@ -50,6 +51,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Daemon> {
   undo.defer(() => lock.release());
   const runtime = await openBackend(settings, log);
   undo.defer(() => runtime.close());
+  undo.use(startVolumeSync({ volumes: runtime.extras?.volumes, env, log }));
   const records = await Records.open(join(directory, "daemon.db"));
   undo.defer(() => records.close());
   const info = await runtime.extras?.info?.();

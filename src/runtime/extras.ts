@@ -159,6 +159,8 @@ export interface VolumesFacet {
   /** In use: `conflict`. Unknown: `not_found`, with `force` nothing. */
   remove(name: string, o?: CallOptions & { readonly force?: boolean | undefined }): Promise<void>;
   /** Unused anonymous ones; with `all` named ones too. Labels as `key` or `key=value`; `!` before it excludes. */
+  /** Brings volumes to the remote store (contract 4.4), all that a service uses unless names are given. Without a store nothing. */
+  sync?(names?: readonly string[], o?: CallOptions): Promise<readonly { readonly name: string; readonly key: string; readonly uploaded: boolean }[]>;
   prune(o?: CallOptions & { readonly all?: boolean | undefined; readonly labels?: readonly string[] | undefined }): Promise<{
     readonly deleted: readonly string[];
     readonly spaceReclaimed: number;

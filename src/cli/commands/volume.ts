@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { UnsupportedError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
 import { collectLabels } from "../flags/environment.ts";
 import { listOption, splitOnce } from "../flags/values.ts";
@@ -10,7 +11,7 @@ import { listVolumesCommand } from "./volume-ls.ts";
 
 export function volumeCommand(context: CliContext): Command {
   const command = new Command("volume");
-  for (const make of [createCommand, listVolumesCommand, inspectVolumeCommand, removeCommand, pruneCommand]) command.addCommand(make(context));
+  for (const make of [createCommand, listVolumesCommand, inspectVolumeCommand, removeCommand, pruneCommand, syncCommand]) command.addCommand(make(context));
   return command;
 }
 
@@ -75,6 +76,19 @@ function pruneCommand(context: CliContext): Command {
       const { deleted, spaceReclaimed } = await volumes.prune({ all: includesNamed, labels, signal: context.interruption().signal });
       if (deleted.length > 0) context.print(`Deleted Volumes:\n${deleted.join("\n")}\n`);
       context.print(`Total reclaimed space: ${decimalSize(spaceReclaimed)}`);
+    });
+}
+
+function syncCommand(context: CliContext): Command {
+  return new Command("sync")
+    .description("Bring volumes to the remote store that BERTH_S3_BUCKET names.")
+    .argument("[volume...]", "names; all that containers use without any")
+    .action(async (names: readonly string[]) => {
+      const runtime = await context.runtime();
+      const { sync } = volumesOf(runtime);
+      if (sync === undefined) throw new UnsupportedError("volume sync", runtime.backend, "it has no remote store");
+      const synced = await sync(names.length === 0 ? undefined : names, { signal: context.interruption().signal });
+      for (const { name, uploaded } of synced) context.print(uploaded ? name : `${name}: unchanged`);
     });
 }
 

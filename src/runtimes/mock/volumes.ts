@@ -103,6 +103,11 @@ export function mockVolumesFacet(volumes: MockVolumes, begin: (signal: AbortSign
     inspect: (name, o) => after(o?.signal, () => details(volumes.get(name))),
     list: (o) => after(o?.signal, () => volumes.list().map(details)),
     remove: (name, o) => after(o?.signal, () => volumes.remove(name, o?.force === true)),
+    sync: (names, o) =>
+      after(o?.signal, () => {
+        for (const name of names ?? []) volumes.get(name);
+        return [];
+      }),
     prune: (o) => after(o?.signal, () => volumes.prune(o ?? {})),
   };
 }

@@ -7,6 +7,7 @@ import type { ImageStore } from "../../images/image-store.ts";
 import type { NetworkStack } from "../../network/stack.ts";
 import type { HostFacts } from "../../oci/host-facts.ts";
 import type { OciRuntime } from "../../oci/runtime-command.ts";
+import type { VolumeSync } from "../../volume-sync/volume-sync.ts";
 import type { VolumeStore } from "../../volumes/volume-store.ts";
 import type { PendingAttach } from "./attach.ts";
 import type { ContainerRecord, ContainerStore } from "./container-store.ts";
@@ -26,6 +27,8 @@ export interface NativeContext {
   readonly images: ImageStore;
   readonly network: NetworkStack;
   readonly volumes: VolumeStore;
+  /** Absent without a remote store. */
+  readonly sync: VolumeSync | undefined;
   readonly files: FilesPool;
   readonly exits: ExitNotices;
   readonly sampler: StatsSampler;

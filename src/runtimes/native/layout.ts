@@ -9,6 +9,8 @@ export interface Layout {
   readonly database: string;
   readonly containers: string;
   readonly volumes: string;
+  /** Archives of volumes on their way to the remote store. */
+  readonly syncStaging: string;
   /** Accounts at registries, sealed, and the key they are sealed with. Made by the first login. */
   readonly credentials: string;
   /** conmon writes one file per ended container here. */
@@ -30,6 +32,7 @@ export function layout(root: string, run: string): Layout {
     database: join(root, "state", "berth.db"),
     containers: join(root, "containers"),
     volumes: join(root, "volumes"),
+    syncStaging: join(root, "sync"),
     credentials: join(root, "credentials"),
     exits: join(root, "exits"),
     locks: join(run, "locks"),

@@ -40,6 +40,7 @@ import { containerStats, statsStream } from "./stats.ts";
 import { killContainer, stopContainer } from "./stop.ts";
 import { isRestartPending } from "./supervised-run.ts";
 import { supervisionFacet } from "./supervision.ts";
+import { syncContainerVolumes } from "./sync-calls.ts";
 import { volumesFacet } from "./volume-calls.ts";
 import { topContainer } from "./top.ts";
 import { updateContainer } from "./update.ts";
@@ -47,7 +48,6 @@ import { waitFor } from "./wait.ts";
 
 export const nativeCapabilities = capabilitiesExcept({
   getContainerPortOverride: { support: "neutral", reason: "containers have a network of their own" },
-  syncContainerVolumes: { support: "neutral", reason: "no remote store is configured" },
 });
 
 /** Containers by an OCI runtime, conmon and overlayfs on this very host (contract 3.3, "native"). */
@@ -139,6 +139,11 @@ export class NativeRuntime extends BaseRuntime {
   override async topContainer(id: ContainerId, psArgs: readonly string[], o?: t.CallOptions): Promise<t.ContainerTopOutput> {
     o?.signal?.throwIfAborted();
     return topContainer(this.#ctx, id, psArgs, o?.signal);
+  }
+
+  override async syncContainerVolumes(id: ContainerId, o?: t.CallOptions): Promise<void> {
+    o?.signal?.throwIfAborted();
+    await syncContainerVolumes(this.#ctx, id, o?.signal);
   }
 
   async containerState(id: ContainerId, o?: t.CallOptions): Promise<t.ContainerState> {

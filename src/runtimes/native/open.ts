@@ -20,6 +20,9 @@ import { parseContainerId } from "../../spec/container-id.ts";
 import { type Database, openDatabase } from "../../state/database.ts";
 import { Journal, journalSchema } from "../../state/journal.ts";
 import { version } from "../../version.ts";
+import { volumeSyncSchema } from "../../volume-sync/records.ts";
+import { syncSettings } from "../../volume-sync/settings.ts";
+import { VolumeSync } from "../../volume-sync/volume-sync.ts";
 import { volumesSchema } from "../../volumes/records.ts";
 import { VolumeStore } from "../../volumes/volume-store.ts";
 import { cgroupVersion } from "./cgroup.ts";
@@ -78,7 +81,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const conmon = findProgram("conmon");
   if (conmon === undefined) throw new BerthError("configuration", "conmon is not installed; install it (Debian: apt install conmon)");
   const found = await findOciRuntime({ preferred: o.ociRuntime, cacheFile: join(paths.run, "oci-runtime.json"), root: paths.oci });
-  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, volumesSchema, containersSchema, journalSchema]);
+  const db = await openDatabase(paths.database, [engineSchema, imagesSchema, networkSchema, volumesSchema, volumeSyncSchema, containersSchema, journalSchema]);
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const credentials = new CredentialStore(paths.credentials, process.env);
@@ -86,6 +89,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     ...registryConfigFromEnvironment(process.env),
     credentials: storedAccounts(credentials, dockerConfigCredentials(process.env), process.env),
   });
+  const settings = syncSettings(process.env);
   const store = new ContainerStore(db);
   const images = openImageStore({
     root,
@@ -107,6 +111,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
       defaultRoot: root === defaultRoot,
       names: { directory: paths.names, describe: (key) => containerNames(store, key), onWarning: (text) => ctx.onWarning(text) },
     }),
+    sync: settings === undefined ? undefined : new VolumeSync({ settings, db, staging: paths.syncStaging, locks: paths.locks }),
     volumes: new VolumeStore({
       root: paths.volumes,
       locks: paths.locks,
@@ -142,6 +147,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     release: () => {
       release ??= closeAll(ctx, closed, supervisor, () => {
         registry.close();
+        void ctx.sync?.close();
         ctx.journal[Symbol.dispose]();
         db.close();
       });

@@ -15,6 +15,7 @@ import type { Volume } from "../../volumes/types.ts";
 import { noSuchVolume } from "../../volumes/volume-store.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
+import { syncVolumes, volumeKey } from "./sync-calls.ts";
 import { isRunning, settle } from "./run-state.ts";
 
 type NamedStorage = Extract<StorageSpec, { readonly type: "named" }>;
@@ -25,6 +26,8 @@ export function volumesFacet(ctx: NativeContext): VolumesFacet {
     inspect: (name, o) => guarded("inspect", o?.signal, async () => details(ctx, mustGet(ctx, name))),
     list: (o) => guarded("list", o?.signal, async () => ctx.volumes.records.list().map((volume) => details(ctx, volume))),
     remove: (name, o) => guarded("remove", o?.signal, () => removeVolume(ctx, name, o?.force === true)),
+    sync: (names, o) =>
+      guarded("sync", o?.signal, async () => (await syncVolumes(ctx, names, o?.signal)).map(({ name, key, uploaded }) => ({ name, key, uploaded }))),
     prune: (o) => guarded("prune", o?.signal, () => pruneVolumes(ctx, o ?? {})),
   };
 }
@@ -113,9 +116,24 @@ export async function takeVolumes(
 ): Promise<void> {
   for (const { name, target, nocopy } of namedStorage(o.storage)) {
     const isAnonymous = o.anonymous.includes(name);
-    const fill = nocopy ? undefined : (data: string): Promise<boolean> => copyUp(data, o.root(), target);
+    const restore = isAnonymous ? undefined : restoreFrom(ctx, user, name);
+    const copy = nocopy ? undefined : (data: string): Promise<boolean> => copyUp(data, o.root(), target);
+    const fill =
+      restore === undefined && copy === undefined
+        ? undefined
+        : async (data: string): Promise<boolean> => (await restore?.(data)) === true || ((await copy?.(data)) ?? false);
     await ctx.volumes.take(name, user, { isAnonymous }, fill);
   }
+}
+
+/** What the remote store has of the volume, unless this engine knows it already: then an empty one was meant to be empty. */
+function restoreFrom(ctx: NativeContext, user: string, name: string): ((data: string) => Promise<boolean>) | undefined {
+  const { sync } = ctx;
+  const id = parseContainerId(user);
+  if (sync === undefined || id === undefined) return undefined;
+  const key = volumeKey(id, name);
+  if (ctx.volumes.get(name) !== undefined && sync.records.get(key) !== undefined) return undefined;
+  return (data) => sync.restore(key, name, data);
 }
 
 /** At start: what is to be mounted for a volume of the spec. */
