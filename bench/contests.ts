@@ -7,11 +7,13 @@ import { commit, copyIn, copyOut } from "./files.ts";
 import { pssByName } from "./memory.ts";
 import { berthPull, dockerdPull } from "./pull.ts";
 import type { Stage } from "./stage.ts";
+import { berthStats, dockerdStats } from "./stats.ts";
 
 /** One line of the result. */
 export interface Row {
   readonly name: string;
-  readonly unit: "ms" | "MB";
+  /** `%` = of one core. */
+  readonly unit: "ms" | "MB" | "%";
   /** What must hold: a bound on berth / peer, or on Berth's own figure. */
   readonly target: { readonly ratio: number } | { readonly berth: number };
 }
@@ -157,6 +159,13 @@ export const contests: readonly Contest[] = [
     rounds: 3,
     warmups: 1,
     prepare: commit,
+  },
+  {
+    rows: [{ name: "stats.200", unit: "%", target: { berth: 10 } }],
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: async (stage) => ({ berth: () => berthStats(stage), peer: () => dockerdStats(stage) }),
   },
   {
     rows: [{ name: "idle.rss", unit: "MB", target: { berth: 4 } }],

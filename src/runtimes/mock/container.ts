@@ -41,6 +41,7 @@ export interface ContainerSetup {
   readonly createdAt: Date;
   readonly log: ContainerLog;
   readonly hub: AttachHub;
+  readonly portOverride: number | undefined;
 }
 
 export class Container {

@@ -23,7 +23,7 @@ const sigkill = 9;
 /** Method 3. */
 export function createContainer(world: World, id: ContainerId, input: ServiceSpec): void {
   const { spec, warnings } = completeSpec(input);
-  const env = resolveEnvironment(spec.env, world.env);
+  const given = resolveEnvironment(spec.env, world.env);
   const image = world.images.get(spec.image.name);
   resolveArgv(image.config.config, spec.command);
   refuseUnknownContainers(world, spec);
@@ -34,7 +34,9 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   const holder = world.byName(name);
   if (holder !== undefined) throw new BerthError("conflict", `the name ${name} is in use by container ${holder.key}; choose another`);
   const log = new ContainerLog(world.clock, spec.logs.maxSizeBytes);
-  const setup = { id, hexId: hexId(world.uuid, id), name, spec, env, warnings, image, createdAt: world.clock.now(), log, hub: new AttachHub() };
+  const portOverride = portOverrideOf(world, id, spec);
+  const env = portOverride === undefined ? given : { ...given, PORT: String(portOverride), BERTH_PORT: String(portOverride) };
+  const setup = { id, hexId: hexId(world.uuid, id), name, spec, env, warnings, image, createdAt: world.clock.now(), log, hub: new AttachHub(), portOverride };
   const container = new Container(setup);
   for (const [path, bytes] of lowerFiles(container)) container.files.set(path, bytes);
   for (const member of spec.networks) world.networks.join(key, member);
@@ -42,6 +44,15 @@ export function createContainer(world: World, id: ContainerId, input: ServiceSpe
   for (const entry of spec.storage) if (entry.type === "named") world.volumes.take(entry.name, setup.hexId);
   world.containers.set(key, container);
   world.journal.recordContainer(container, "create");
+}
+
+/** Replicas on the host's network each have a port of their own (method 20). */
+function portOverrideOf(world: World, id: ContainerId, spec: CompleteSpec): number | undefined {
+  if (spec.networkMode.mode !== "host" || id.service.startsWith("standalone-")) return undefined;
+  const taken = new Set([...world.containers.values()].map(({ setup }) => setup.portOverride));
+  let port = 32_768;
+  while (taken.has(port)) port += 1;
+  return port;
 }
 
 function refuseUnknownContainers(world: World, spec: CompleteSpec): void {

@@ -43,7 +43,7 @@ export class MockRuntime extends BaseRuntime {
   readonly #closing = new AbortController();
 
   constructor(world: World) {
-    const neutral = (["getContainerPortOverride", "syncContainerVolumes"] as const).map((method) => [method, { support: "neutral" }] as const);
+    const neutral = (["syncContainerVolumes"] as const).map((method) => [method, { support: "neutral" }] as const);
     super({
       backend: "mock",
       capabilities: capabilitiesExcept(Object.fromEntries(neutral)),
@@ -220,8 +220,7 @@ export class MockRuntime extends BaseRuntime {
 
   override getContainerPortOverride(id: ContainerId, o: t.CallOptions = {}): Promise<number | undefined> {
     return this.#call("getContainerPortOverride", o.signal, async () => {
-      this.#get(id);
-      return undefined;
+      return this.#get(id).setup.portOverride;
     });
   }
 

@@ -20,6 +20,7 @@ import { findContainer, type NetworkPlan } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
+import { portVariables } from "./port-override.ts";
 import { isRunning, settle } from "./run-state.ts";
 import { volumeMount } from "./volume-calls.ts";
 
@@ -40,6 +41,7 @@ export function writeBundle(
     spec,
     image: config,
     env: resolveEnvironment(spec.env, process.env),
+    injectedEnv: portVariables(record),
     user: resolveUser(paths.merged, spec.user ?? config.user, spec.extraGroups),
     hexId: record.hexId,
     hostname: network.utsName,

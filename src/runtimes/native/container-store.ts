@@ -23,6 +23,7 @@ create table if not exists removed_containers (
   removed_at real not null,
   run text not null
 ) strict;
+create unique index if not exists containers_by_port on containers (facts ->> '$.portOverride');
 create index if not exists containers_by_image on containers (image_id);
 `;
 
@@ -32,6 +33,8 @@ export interface ContainerFacts {
   readonly imageReference: string;
   /** As completed at create and changed by updates. */
   readonly spec: CompleteSpec;
+  /** Of replicas on the host's network. */
+  readonly portOverride?: number | undefined;
   /** Of updates, what the spec has no words for. */
   readonly fineLimits?: FineLimits | undefined;
   /** The container's own environment as given, references to secrets unresolved. */
@@ -120,6 +123,11 @@ export class ContainerStore {
     return this.#statements.watched.all().map(toRecord);
   }
 
+  /** Whether a container was given this port of the host's network. */
+  hasPort(port: number): boolean {
+    return this.#statements.byPort.get(port) !== undefined;
+  }
+
   byName(name: string): ContainerRecord | undefined {
     const row = this.#statements.byName.get(name);
     return row === undefined ? undefined : toRecord(row);
@@ -202,6 +210,7 @@ function prepare(db: Database) {
     byName: db.prepare("select * from containers where name = ?"),
     namesByImage: db.prepare("select name from containers where image_id = ? order by rowid"),
     insert: db.prepare("insert into containers (key, hex_id, name, image_id, facts, run) values (?, ?, ?, ?, ?, ?)"),
+    byPort: db.prepare("select key from containers where facts ->> '$.portOverride' = ?"),
     setFacts: db.prepare("update containers set facts = ? where key = ?"),
     setRun: db.prepare("update containers set run = ? where key = ?"),
     rename: db.prepare("update containers set name = ? where key = ?"),

@@ -15,6 +15,7 @@ import { joinNetworks } from "./container-network.ts";
 import type { ContainerFacts, ContainerRecord } from "./container-store.ts";
 import { imageNotFound, type NativeContext, serialised } from "./context.ts";
 import type { ContainerPaths } from "./layout.ts";
+import { choosePort, takesPort } from "./port-override.ts";
 import { tearDown } from "./tear-down.ts";
 import { takeVolumes } from "./volume-calls.ts";
 
@@ -78,7 +79,8 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
     await takeVolumes(ctx, paths.key, { storage, anonymous: record.facts.anonymousVolumes, root });
     if (isMounted) unmount(paths.merged, MNT_DETACH);
     ctx.store.atomically(() => {
-      ctx.store.insert(record);
+      const port = takesPort(record.facts.id, record.facts.spec) ? { portOverride: choosePort(ctx.store) } : {};
+      ctx.store.insert({ ...record, facts: { ...record.facts, ...port } });
       joinNetworks(ctx, record);
       ctx.journal.recordContainer(record, "create");
     });

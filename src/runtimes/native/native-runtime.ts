@@ -46,9 +46,7 @@ import { topContainer } from "./top.ts";
 import { updateContainer } from "./update.ts";
 import { waitFor } from "./wait.ts";
 
-export const nativeCapabilities = capabilitiesExcept({
-  getContainerPortOverride: { support: "neutral", reason: "containers have a network of their own" },
-});
+export const nativeCapabilities = capabilitiesExcept({});
 
 /** Containers by an OCI runtime, conmon and overlayfs on this very host (contract 3.3, "native"). */
 export class NativeRuntime extends BaseRuntime {
@@ -189,6 +187,10 @@ export class NativeRuntime extends BaseRuntime {
       return other === undefined ? undefined : this.getContainerIp(other.facts.id, o);
     }
     return mainAddress(this.#ctx, record);
+  }
+
+  override async getContainerPortOverride(id: ContainerId, o?: t.CallOptions): Promise<number | undefined> {
+    return this.#record(id, o).facts.portOverride;
   }
 
   async containerLogs(id: ContainerId, tail: number, o?: t.CallOptions): Promise<readonly t.LogEntry[]> {

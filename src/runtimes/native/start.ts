@@ -20,6 +20,7 @@ import { hardLimitBytes, holdLog } from "./log-rotation.ts";
 import { startMonitor } from "./monitor.ts";
 import { attachEndpoints, planNetwork, recordConnections } from "./container-network.ts";
 import { refusePaused } from "./pause.ts";
+import { checkPort } from "./port-override.ts";
 import { isRunning, processFromFile, settle, watchProcess } from "./run-state.ts";
 import { keeperCommand, needsExitKeeper, quote } from "./hand-over.ts";
 import { resolveByHost } from "./network-files.ts";
@@ -73,6 +74,7 @@ interface CreatedContainer {
 
 async function createOciContainer(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths): Promise<CreatedContainer> {
   const { spec } = record.facts;
+  checkPort(record);
   // The bundle is the intent: where it lies without a running record, a start was cut off and is undone.
   rmSync(paths.bundle, { recursive: true, force: true });
   rmSync(paths.exitFile, { force: true });

@@ -20,6 +20,7 @@ import { logCases } from "./logs.ts";
 import { networkCases } from "./network.ts";
 import { networksCases } from "./networks.ts";
 import { observeCases } from "./observe.ts";
+import { portOverrideCases } from "./port-override.ts";
 import { processFieldCases } from "./process-fields.ts";
 import { restartPolicyCases } from "./restart-policy.ts";
 import { resourceFieldCases } from "./resource-fields.ts";
@@ -51,6 +52,7 @@ export const allCases: readonly ContractCase[] = [
   ...healthCases,
   ...statsCases,
   ...observeCases,
+  ...portOverrideCases,
   ...networkCases,
   ...networksCases,
   ...processFieldCases,
