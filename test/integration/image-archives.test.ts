@@ -61,7 +61,14 @@ async function demoStore(): Promise<Opened & { readonly id: string }> {
   const layer = (async function* one() {
     yield top;
   })();
-  const made = await opened.store.create({ base: image, layer, platform, config, history: { createdBy: "top" }, name: parseReference("local.example/demo:one") });
+  const made = await opened.store.create({
+    base: image,
+    layer,
+    platform,
+    config,
+    history: { createdBy: "top" },
+    name: parseReference("local.example/demo:one"),
+  });
   return { ...opened, id: made.id };
 }
 
@@ -96,7 +103,9 @@ describe("other tools", () => {
     const ours = file("ours.tar");
     await saveTo(from.store, ours, "local.example/demo:one");
     const podman = (...args: string[]): string =>
-      execFileSync("podman", ["--root", join(dir, "podman"), "--runroot", join(dir, "podman-run"), "--storage-driver", "vfs", ...args], { stdio: ["ignore", "pipe", "pipe"] }).toString();
+      execFileSync("podman", ["--root", join(dir, "podman"), "--runroot", join(dir, "podman-run"), "--storage-driver", "vfs", ...args], {
+        stdio: ["ignore", "pipe", "pipe"],
+      }).toString();
     assert.match(podman("load", "-i", ours), /local\.example\/demo:one/);
     assert.equal(podman("image", "inspect", "--format", "{{.Id}}", "local.example/demo:one").trim(), from.id.slice("sha256:".length));
     for (const format of ["docker-archive", "oci-archive"]) {
@@ -194,7 +203,13 @@ describe("archives that mean harm", () => {
     mkdirSync(unpacked);
     execFileSync("tar", ["xf", ours, "-C", unpacked]);
     const blobs = join(unpacked, "blobs/sha256");
-    const layer = readdirSync(blobs).find((name) => execFileSync("stat", ["-c", "%s", join(blobs, name)]).toString().trim().length > 5) ?? "";
+    const layer =
+      readdirSync(blobs).find(
+        (name) =>
+          execFileSync("stat", ["-c", "%s", join(blobs, name)])
+            .toString()
+            .trim().length > 5,
+      ) ?? "";
     writeFileSync(join(blobs, layer), gzipSync(writeTar([{ name: "evil", data: randomBytes(2000) }])));
     const changed = file("changed.tar");
     execFileSync("tar", ["cf", changed, "-C", unpacked, "."]);
@@ -253,7 +268,10 @@ function skopeo(...args: string[]): void {
 
 function call(socketPath: string, method: string, path: string, body?: Readable): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const out = request({ socketPath, method, path, agent: false, headers: body === undefined ? {} : { "content-type": "application/x-tar" } }, resolve).once("error", reject);
+    const out = request({ socketPath, method, path, agent: false, headers: body === undefined ? {} : { "content-type": "application/x-tar" } }, resolve).once(
+      "error",
+      reject,
+    );
     if (body === undefined) out.end();
     else body.pipe(out);
   });
