@@ -1,5 +1,8 @@
 import { closeSync, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
-import { lock, tryLock } from "./libc.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { tryLock } from "./libc.ts";
+
+const longestPauseMs = 20;
 
 /** An exclusive lock between processes on a file. It dies with its owner, however that ends. */
 export class FileLock implements Disposable {
@@ -24,17 +27,15 @@ export class FileLock implements Disposable {
     }
   }
 
+  /**
+   * Looks again and again. A thread blocked in flock(2) would be one of Node's four: enough of them in two processes, and
+   * neither gets on with the work whose end the other waits for.
+   */
   static async acquire(path: string): Promise<FileLock> {
-    for (;;) {
-      const fd = openSync(path, "a", 0o600);
-      try {
-        if (!tryLock(fd)) await lock(fd);
-        if (isStill(path, fd)) return new FileLock(path, fd);
-      } catch (error) {
-        closeSync(fd);
-        throw error;
-      }
-      closeSync(fd);
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      const lock = FileLock.tryAcquire(path);
+      if (lock !== undefined) return lock;
+      await sleep(pauseMs);
     }
   }
 

@@ -159,17 +159,6 @@ export function tryLock(fd: number): boolean {
   }
 }
 
-/** Waits on a pool thread until the lock is free. */
-export function lock(fd: number): Promise<void> {
-  const flock = libc.func(flockDeclaration);
-  return new Promise((resolve, reject) => {
-    flock.async(fd, LOCK_EX, (error: unknown, result: number) => {
-      if (error || result === -1) reject(error instanceof Error ? error : new ErrnoError("flock", koffi.errno(), ""));
-      else resolve();
-    });
-  });
-}
-
 const SYS_pidfd_open = 434;
 const SYS_pidfd_send_signal = 424;
 const SYS_openat2 = 437;
