@@ -134,6 +134,23 @@ describe("the name server", () => {
     }
   });
 
+  test("forgets a container that is removed at its end, while no engine is alive", async () => {
+    const id = standaloneId(`names${process.pid}x${++made}`);
+    const command = { args: programs.shell("while [ ! -e /go ]; do sleep 0.05; done") };
+    await runtime.createContainer(id, { image: demo.images.demo, networks: ["named"], command, lifecycle: { deleteOnExit: true } });
+    await runtime.startContainer(id);
+    const pid = (await runtime.getContainerPid(id)) ?? 0;
+    await runtime.close();
+    try {
+      assert.equal(servers().length, 1);
+      execFileSync("touch", [`/proc/${pid}/root/go`]);
+      await eventually("the server ends with the last container", () => servers().length === 0);
+    } finally {
+      runtime = await open();
+    }
+    await eventually("the container is gone", async () => (await runtime.listContainers()).length === 0);
+  });
+
   test("that cannot have its port costs the names, not the container", async () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(53, "0.0.0.0", resolve));

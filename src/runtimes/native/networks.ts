@@ -26,7 +26,7 @@ export function networksFacet(ctx: NativeContext): NetworksFacet {
     },
     list: async (o) => {
       begin(o);
-      return allDetails(ctx);
+      return everyNetwork(ctx).map((network) => network.details());
     },
     remove: async (nameOrId, o) => {
       begin(o);
@@ -157,18 +157,20 @@ function refuseForeignNamespace({ key, name, facts }: ContainerRecord, network: 
 
 /** Name, id or unique prefix of the id; a name wins. */
 function mustFind(ctx: NativeContext, reference: string): NetworkDetails {
-  const all = allDetails(ctx);
+  const all = everyNetwork(ctx);
   const exact = all.find(({ name }) => name === (reference === "default" ? "bridge" : reference)) ?? all.find(({ id }) => id === reference);
-  if (exact !== undefined) return exact;
+  if (exact !== undefined) return exact.details();
   const [found, ...others] = /^[0-9a-f]+$/.test(reference) ? all.filter(({ id }) => id.startsWith(reference)) : [];
   if (others.length > 0) throw new BerthError("invalid_spec", `several networks have an id that starts with ${reference}; give more digits`);
   if (found === undefined) throw new BerthError("not_found", `no network ${reference}; create it first`, { id: reference, reason: "no such network" });
-  return found;
+  return found.details();
 }
 
-function allDetails(ctx: NativeContext): NetworkDetails[] {
-  const bridges = ctx.network.listNetworks().map((network) => detailsOf(ctx, network));
-  return [...bridges, predefined(ctx, "host"), predefined(ctx, "none")].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** Sorted by name; who is in it is looked up for those that are asked about. */
+function everyNetwork(ctx: NativeContext): { readonly name: string; readonly id: string; details(): NetworkDetails }[] {
+  const bridges = ctx.network.listNetworks().map((network) => ({ name: network.name, id: network.id, details: () => detailsOf(ctx, network) }));
+  const others = (["host", "none"] as const).map((name) => ({ name, id: ctx.network.predefinedId(name), details: () => predefined(ctx, name) }));
+  return [...bridges, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function predefined(ctx: NativeContext, name: "host" | "none"): NetworkDetails {
