@@ -9,6 +9,7 @@ import type { ContainerId, Runtime, ServiceSpec } from "../../../src/index.ts";
 import type { NetworksFacet, VolumesFacet } from "../../../src/runtime/extras.ts";
 import { containerIdToString } from "../../../src/spec/container-id.ts";
 import { imageOperations } from "./image-operations.ts";
+import { writeTar } from "../../../src/testing/tar-writer.ts";
 
 export interface CrashWorld {
   readonly runtime: Runtime;
@@ -238,4 +239,51 @@ export const operations: readonly Operation[] = [
     run: (w) => networks(w).disconnect(w.name, w.id),
     after: useNetwork,
   },
+  {
+    name: "commit",
+    points: 14,
+    prepare: async (w) => {
+      await w.runtime.createContainer(w.id, spec(w));
+      await w.runtime.startContainer(w.id);
+      await w.runtime.archivePut(w.id, "/", manyFiles);
+    },
+    run: async (w) => void (await w.runtime.commitContainer(w.id, { repo: w.name })),
+    after: async (w) => {
+      // The container was frozen while it was read; nobody is left to let it go on but the next engine.
+      assert.equal((await w.runtime.inspectDetailed(w.id)).paused, false);
+      assert.equal((await w.runtime.exec(w.id, ["cat", "/many/7"])).stdout, "x".repeat(5000));
+      const before = (await w.runtime.listImages()).filter(({ reference }) => reference.includes(w.name));
+      await w.runtime.commitContainer(w.id, { repo: w.name });
+      assert.ok(before.length <= 1);
+      await w.runtime.removeImage(w.name, false);
+      await useContainer(w);
+    },
+  },
+  {
+    name: "copy into a running container",
+    points: 10,
+    prepare: async (w) => {
+      await w.runtime.createContainer(w.id, spec(w));
+      await w.runtime.startContainer(w.id);
+    },
+    run: (w) => w.runtime.archivePut(w.id, "/", manyFiles),
+    after: useCopies,
+  },
+  {
+    name: "copy into a stopped container",
+    points: 12,
+    prepare: (w) => w.runtime.createContainer(w.id, spec(w)),
+    run: (w) => w.runtime.archivePut(w.id, "/", manyFiles),
+    after: useCopies,
+  },
 ];
+
+const manyFiles = writeTar([{ name: "many/" }, ...Array.from({ length: 200 }, (_, index) => ({ name: `many/${index}`, data: "x".repeat(5000) }))]);
+
+/** What was copied so far is there, and all of it after another copy. */
+async function useCopies(w: CrashWorld): Promise<void> {
+  await w.runtime.archivePut(w.id, "/", manyFiles);
+  const changes = await w.runtime.changesContainer(w.id);
+  assert.equal(changes.filter(({ path }) => path.startsWith("/many/")).length, 200);
+  await useContainer(w);
+}
