@@ -1,6 +1,9 @@
 import { Command } from "commander";
 import { resolveContainer } from "../../engine/resolve.ts";
-import type { ExecHandle } from "../../runtime/types.ts";
+import type { ExecProcessOptions } from "../../runtime/extras.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { CallOptions, ExecHandle } from "../../runtime/types.ts";
+import type { ContainerId } from "../../spec/container-id.ts";
 import type { CliContext } from "../context.ts";
 import { collectEnvironment } from "../flags/environment.ts";
 import { listOption } from "../flags/values.ts";
@@ -44,25 +47,29 @@ export function execCommand(context: CliContext): Command {
       const { containerId } = await resolveContainer(runtime, name);
       const { signal } = context.interruption();
       const env = collectEnvironment(options.env ?? [], options.envFile ?? [], context.host.env);
-      const handle = await runtime.execPty(
-        containerId,
-        {
-          command: [program, ...args],
-          env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
-          workingDir: options.workdir,
-          user: options.user,
-          privileged: options.privileged,
-          tty: options.tty,
-          attachStdin: options.interactive === true && !options.detach,
-          attachStdout: !options.detach,
-          attachStderr: !options.detach,
-        },
-        options.detach ? {} : { signal },
-      );
+      const { rows, columns: cols } = context.host.stdout;
+      const request = {
+        command: [program, ...args],
+        env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+        workingDir: options.workdir,
+        user: options.user,
+        privileged: options.privileged,
+        tty: options.tty,
+        attachStdin: options.interactive === true && !options.detach,
+        attachStdout: !options.detach,
+        attachStderr: !options.detach,
+        size: rows === undefined || cols === undefined ? undefined : { rows, cols },
+      };
+      const handle = await open(runtime, containerId, request, options.detach ? {} : { signal });
       // Nobody waits for a process left behind; that it ends badly is its own affair.
       if (options.detach) void handle.exit.catch(() => {});
       else context.exitCode = await converse(context.host, handle, options);
     });
+}
+
+/** As a handle, which knows the size of the terminal from its first moment on, where the backend has them. */
+function open(runtime: Runtime, id: ContainerId, request: ExecProcessOptions, o: CallOptions): Promise<ExecHandle> {
+  return runtime.extras?.openExec?.(id, request, o) ?? runtime.execPty(id, request, o);
 }
 
 /** Connects our streams until the process ends, and answers its exit code; 0 when the user detached. */
