@@ -3,6 +3,7 @@ import type { NetworkMode } from "berth";
 import { berthLargeArchive, berthLoad, dockerArchive, dockerdLoad, saveSides } from "./archives.ts";
 import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
 import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
+import { overheadCalls, overheadSides } from "./docker-overhead.ts";
 import { commit, copyIn, copyOut } from "./files.ts";
 import { pssByName } from "./memory.ts";
 import { berthPull, dockerdPull } from "./pull.ts";
@@ -166,6 +167,14 @@ export const contests: readonly Contest[] = [
     rounds: 1,
     warmups: 0,
     prepare: async (stage) => ({ berth: () => berthStats(stage), peer: () => dockerdStats(stage) }),
+  },
+  {
+    // The peer is dockerd by bare node:http: what is left is what the backend adds.
+    rows: overheadCalls.map((call) => ({ name: `docker.overhead.${call}`, unit: "ms", target: { ratio: 1.15 } })),
+    peerName: "dockerd",
+    rounds: 15,
+    warmups: 2,
+    prepare: overheadSides,
   },
   {
     rows: [{ name: "idle.rss", unit: "MB", target: { berth: 4 } }],

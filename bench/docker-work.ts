@@ -30,7 +30,7 @@ export async function dockerRemove({ client }: Dockerd, id: string): Promise<voi
 }
 
 /** Exec to its exit code; output attached, as `docker exec` does. */
-export async function dockerExec({ client }: Dockerd, container: string): Promise<void> {
+export async function dockerExec({ client }: Pick<Dockerd, "client">, container: string): Promise<void> {
   const id = idOf(await client.call("POST", `/containers/${container}/exec`, { Cmd: ["/bin/true"], AttachStdout: true, AttachStderr: true }));
   await client.call("POST", `/exec/${id}/start`, { Detach: false, Tty: false });
   const state = await client.call("GET", `/exec/${id}/json`);

@@ -6,6 +6,8 @@ import { engineClient, type EngineClient } from "./engine-client.ts";
 
 export interface Dockerd {
   readonly client: EngineClient;
+  /** As in `DOCKER_HOST`. */
+  readonly endpoint: string;
   readonly pid: number;
   stop(): Promise<void>;
 }
@@ -31,7 +33,7 @@ export async function startDockerd(dir: string, dataRoot = join(dir, "data")): P
     await stop();
     throw error;
   }
-  return { client, pid: child.pid, stop };
+  return { client, endpoint: `unix://${socket}`, pid: child.pid, stop };
 }
 
 /** The parent cgroups dockerd will make and never removes, as far as they are not there yet. */

@@ -20,6 +20,7 @@ const entries: Readonly<Record<string, string>> = {
   "cli/main": "cli/main.ts",
   testing: "testing/index.ts",
   "runtimes-native": "runtimes/native/open.ts",
+  "runtimes-docker": "runtimes/docker/open.ts",
   "runtimes-mock": "runtimes/mock/index.ts",
   "runtimes-composite": "runtimes/composite/open.ts",
   ...Object.fromEntries(globSync("**/{*-worker,exit-handler,keeper}.ts", { cwd: source }).map((file) => [basename(file, ".ts"), file])),

@@ -17,7 +17,9 @@ import type {
   LoadProgress,
   PathStat,
 } from "../../runtime/types.ts";
+import { applyChanges, emptyConfig } from "../../spec/changes.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
+import { parseReference } from "../../spec/reference.ts";
 import type { DockerContext } from "./context.ts";
 import { platformText } from "./create.ts";
 import { canonicalTag, engineImageName } from "./image-names.ts";
@@ -76,6 +78,7 @@ export async function importImage(
   tag: string | undefined,
   o: NonNullable<Parameters<Runtime["importImage"]>[3]>,
 ): Promise<string> {
+  checkTarget(repo, tag);
   const changes = changeLines(o.changes);
   const platform = o.platform === undefined ? undefined : platformText(o.platform);
   const query = { fromSrc: "-", repo, tag: repo === undefined ? undefined : (tag ?? "latest"), message: o.message ?? "Imported from -", changes, platform };
@@ -95,14 +98,17 @@ export async function importImage(
   }
 }
 
-const instructions = /^(?:CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|ONBUILD|STOPSIGNAL|USER|VOLUME|WORKDIR)\s/i;
-
-/** Checked here: engines differ in what else they take. */
+/** Checked here: engines differ in what they take. */
 function changeLines(changes: string | undefined): readonly string[] | undefined {
-  const lines = (changes ?? "").split("\n").filter((line) => line.trim() !== "");
-  const bad = lines.find((line) => !instructions.test(line.trimStart()));
-  if (bad !== undefined) throw new BerthError("invalid_spec", `changes: ${JSON.stringify(bad)} is no instruction that can be applied to an image`);
-  return lines.length === 0 ? undefined : lines;
+  if (changes === undefined || changes.trim() === "") return undefined;
+  applyChanges(emptyConfig, changes);
+  return changes.split("\n").filter((line) => line.trim() !== "");
+}
+
+/** An engine would take a tag without a repository for none. */
+function checkTarget(repo: string | undefined, tag: string | undefined): void {
+  if (repo === undefined && tag !== undefined) throw new BerthError("invalid_spec", `tag ${JSON.stringify(tag)} without a repository names nothing`);
+  if (repo !== undefined) parseReference(tag === undefined ? repo : `${repo}:${tag}`);
 }
 
 export async function exportContainer(ctx: DockerContext, id: ContainerId, signal: AbortSignal | undefined): Promise<ByteStream> {

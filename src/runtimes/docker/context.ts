@@ -14,7 +14,6 @@ export interface EngineFacts {
   readonly cgroupDriver: string;
   readonly storageDriver: string;
   readonly rootDir: string;
-  readonly logDrivers: readonly string[];
   readonly operatingSystem: string;
   readonly architecture: string;
   readonly cpus: number;

@@ -14,7 +14,6 @@ export interface CreateFacts {
   /** With `$E:` resolved, and what the backend adds. */
   readonly env: Readonly<Record<string, string>>;
   readonly shared: SharedModes;
-  readonly logDrivers: readonly string[];
   readonly image: ImageFacts;
   /** See {@link takesAllLegs}. */
   readonly allLegs: boolean;
@@ -57,7 +56,7 @@ export function createBody(spec: CompleteSpec, facts: CreateFacts): { readonly b
       ...(devices.length === 0 ? {} : { Devices: devices }),
       ...(spec.initContainer ? { Init: true } : {}),
       ...(spec.deleteOnExit ? { AutoRemove: true } : { RestartPolicy: restartField(spec.restartPolicy, warnings) }),
-      LogConfig: logField(spec.logs, facts.logDrivers, warnings),
+      LogConfig: logField(spec.logs, warnings),
     },
   };
   return { body, warnings };

@@ -30,7 +30,6 @@ export async function createContainer(ctx: DockerContext, id: ContainerId, input
     const made = createBody(spec, {
       env: port === undefined ? env : { ...env, PORT: String(port), BERTH_PORT: String(port) },
       shared: await sharedModes(ctx, spec),
-      logDrivers: ctx.facts.logDrivers,
       image,
       allLegs: takesAllLegs(ctx),
     });

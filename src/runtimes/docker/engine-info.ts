@@ -21,7 +21,6 @@ export async function engineFacts(client: EngineClient, endpoint: EngineEndpoint
     cgroupDriver: text(info.CgroupDriver) ?? "",
     storageDriver: text(info.Driver) ?? "",
     rootDir: text(info.DockerRootDir) ?? "",
-    logDrivers: texts(info.Plugins?.Log),
     operatingSystem: text(info.OperatingSystem) ?? "",
     architecture: text(info.Architecture) ?? "",
     cpus: number(info.NCPU) ?? 1,

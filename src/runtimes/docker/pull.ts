@@ -17,6 +17,7 @@ import type { PullPolicy } from "../../spec/service-spec.ts";
 import type { DockerContext } from "./context.ts";
 import { platformText } from "./create.ts";
 import { pullQuery } from "./image-names.ts";
+import { aboutImage } from "./images.ts";
 import { items, number, text, texts } from "./read.ts";
 import { releasing } from "./releasing.ts";
 import { registryHeader } from "./registry-header.ts";
@@ -154,6 +155,8 @@ function failure(image: string, reason: string, cause?: unknown): BerthError {
 export async function pushImage(ctx: DockerContext, image: string, auth: RegistryAuth | undefined, o: CallOptions): Promise<AsyncIterable<PullProgress>> {
   const reference = parseReference(image);
   if (reference.digest !== undefined) throw new BerthError("invalid_spec", `${image}: a push needs a tag, not a digest`);
+  // An engine finds out in the middle of its answer.
+  await aboutImage(image, (path) => ctx.client.object("GET", `${path}/json`, { signal: o.signal }));
   const headers = await registryHeader(ctx, reference.registry, auth);
   const path = `/images/${pathPart(`${reference.registry}/${reference.path}`)}/push`;
   const { body } = await ctx.client.stream("POST", path, { query: { tag: reference.tag }, headers, signal: o.signal, timeoutMs: registryTimeoutMs });

@@ -2,11 +2,12 @@
 import type { DockerRestartPolicy, HostConfig } from "../../docker-api/host-config.ts";
 import type { CompleteSpec, LogsConfig, RestartPolicy } from "../../spec/service-spec.ts";
 
-const nanosPerCpu = 1_000_000_000;
+const cpuPeriodUs = 100_000;
 
 export function resourceFields({ resources }: CompleteSpec): HostConfig {
   return withoutAbsent({
-    NanoCpus: resources.cpu === undefined ? undefined : Math.round(resources.cpu * nanosPerCpu),
+    // Docker's NanoCpus would exclude a later change of period or quota alone.
+    ...(resources.cpu === undefined ? {} : { CpuPeriod: cpuPeriodUs, CpuQuota: Math.max(1000, Math.round(resources.cpu * cpuPeriodUs)) }),
     Memory: resources.memory,
     MemorySwap: resources.memorySwap,
     MemoryReservation: resources.memoryReservation,
@@ -27,15 +28,12 @@ export function restartField(policy: RestartPolicy, warnings: string[]): DockerR
   return { Name: restartNames[policy.kind], ...(policy.maxAttempts === undefined ? {} : { MaximumRetryCount: policy.maxAttempts }) };
 }
 
-/**
- * The driver is named, because the engine's own default may be one whose logs cannot be read. `local` keeps every byte, where
- * `json-file` makes text of it. Two files share the size.
- */
-export function logField(logs: LogsConfig, drivers: readonly string[], warnings: string[]): NonNullable<HostConfig["LogConfig"]> {
+/** The driver is named, because the engine's own default may be one whose logs cannot be read. Two files share the size. */
+export function logField(logs: LogsConfig, warnings: string[]): NonNullable<HostConfig["LogConfig"]> {
   if (logs.destination === "memory") warnings.push("logs.destination: the engine keeps logs on disk");
   if (logs.retentionSecs !== defaultRetentionSecs) warnings.push("logs.retentionSecs: the engine keeps logs until the container is removed");
   return {
-    Type: drivers.includes("local") ? "local" : "json-file",
+    Type: "json-file",
     Config: { "max-size": String(Math.max(1, Math.ceil(logs.maxSizeBytes / 2))), "max-file": "2" },
   };
 }
