@@ -6,6 +6,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { BerthError } from "../errors.ts";
+import { isDiskFull } from "../internal/disk-full.ts";
+import { giveUpReserve, keepReserve, reserveOf } from "./reserve.ts";
 
 export type Database = DatabaseSync;
 
@@ -16,6 +18,21 @@ const formatVersion = 1;
  * (`synchronous=FULL`). A store written by a newer Berth is a `configuration` error.
  */
 export async function openDatabase(path: string, schemas: readonly string[]): Promise<Database> {
+  const reserve = `${path}.reserve`;
+  try {
+    const db = await openOnce(path, schemas);
+    keepReserve(db, reserve);
+    return db;
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    if (!giveUpReserve(reserve)) throw new BerthError("internal", `no space left on the disk that holds ${path}; free some space and try again`, { cause });
+    const db = await openOnce(path, schemas);
+    keepReserve(db, reserve);
+    return db;
+  }
+}
+
+async function openOnce(path: string, schemas: readonly string[]): Promise<Database> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const { DatabaseSync } = await importSqlite();
   const db = new DatabaseSync(path, { timeout: 30_000 });
@@ -34,8 +51,20 @@ export async function openDatabase(path: string, schemas: readonly string[]): Pr
 /** What waits for the end of an open transaction. */
 const committed = new WeakMap<Database, (() => void)[]>();
 
-/** All or nothing, and durable when it returns. `run` must be synchronous and short: other processes wait for it. */
+/**
+ * All or nothing, and durable when it returns. `run` must be synchronous and short: other processes wait for it. On a full
+ * disk it is called a second time, once there is a little space again.
+ */
 export function transaction<T>(db: Database, run: () => T): T {
+  try {
+    return attempt(db, run);
+  } catch (error) {
+    if (!isDiskFull(error) || !giveUpReserve(reserveOf(db))) throw error;
+    return attempt(db, run);
+  }
+}
+
+function attempt<T>(db: Database, run: () => T): T {
   db.exec("begin immediate");
   try {
     const result = run();

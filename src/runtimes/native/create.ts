@@ -47,10 +47,14 @@ export async function createContainer(ctx: NativeContext, id: ContainerId, input
     };
     const record: ContainerRecord = { key: paths.key, hexId: hex, name, imageId: image.id, facts, run: { status: "created", starts: 0, exits: 0 } };
     // Nobody removes the image before the container's record says that it is used.
-    const made = await ctx.images.holding(image.id, async () => {
-      await make(ctx, paths, image, record);
-      return true;
-    });
+    const made = await ctx.images
+      .holding(image.id, async () => {
+        await make(ctx, paths, image, record);
+        return true;
+      })
+      .catch((cause: unknown) => {
+        throw isBerthError(cause) ? cause : createFailed(record, cause);
+      });
     if (made === undefined) throw imageNotFound(spec.image.name);
   });
 }
@@ -91,12 +95,13 @@ async function make(ctx: NativeContext, paths: ContainerPaths, image: Image, rec
     if (isBerthError(cause)) throw cause;
     if (/UNIQUE constraint failed: containers\.name/.test(messageOf(cause)))
       throw new BerthError("conflict", `the container name ${record.name} is already in use`);
-    throw new BerthError("create_failed", `cannot create container ${record.name}: ${messageOf(cause)}${remedyOf(cause)}`, {
-      id: record.key,
-      reason: messageOf(cause),
-      cause,
-    });
+    throw createFailed(record, cause);
   }
+}
+
+function createFailed(record: ContainerRecord, cause: unknown): BerthError {
+  const reason = messageOf(cause);
+  return new BerthError("create_failed", `cannot create container ${record.name}: ${reason}${remedyOf(cause)}`, { id: record.key, reason, cause });
 }
 
 function makeDirectories(ctx: NativeContext, paths: ContainerPaths, image: Image): void {
