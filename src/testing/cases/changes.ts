@@ -1,8 +1,10 @@
 /** Methods 43 and 37: what a container changed, and an image made of it. */
 import assert from "node:assert/strict";
-import type { ContainerId } from "../../spec/container-id.ts";
+import { type ContainerId, sameContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { program, programs, step } from "../programs.ts";
+import { collect } from "../tar-listing.ts";
+import { writeTar } from "../tar-writer.ts";
 import { aborter, rejectsBecause, rejectsWith } from "./expect.ts";
 
 async function changes(t: ContractContext, id: ContainerId): Promise<readonly string[]> {
@@ -130,6 +132,24 @@ export const commitCases: readonly ContractCase[] = [
       abort();
       await rejectsBecause(reason, t.runtime.commitContainer(id, {}, { signal }));
       assert.deepEqual(await t.runtime.listImages(), before);
+    },
+  },
+  {
+    name: "copies, exports and commits are told as events, in Docker's words",
+    needs: ["events", "archiveGet", "archivePut", "exportContainerFs", "commitContainer"],
+    run: async (t) => {
+      const id = await t.create();
+      const since = new Date();
+      await t.runtime.archivePut(id, "/tmp", writeTar([{ name: "f", data: "x" }]));
+      await collect(await t.runtime.archiveGet(id, "/tmp/f"));
+      await collect(await t.runtime.exportContainerFs(id));
+      const image = await commit(t, id, { comment: "told" });
+      const stream = (await t.runtime.extras?.events?.({ since, until: new Date() })) ?? assert.fail("events are there");
+      const told = (await Array.fromAsync(stream)).filter((event) => event.containerId !== undefined && sameContainerId(event.containerId, id));
+      const actions = told.map(({ action }) => action).filter((action) => action !== "create");
+      assert.deepEqual(actions, ["extract-to-dir", "archive-path", "export", "commit"]);
+      const { attributes } = told.at(-1)?.actor ?? assert.fail("the commit was told");
+      assert.deepEqual([attributes["comment"], attributes["imageID"]], ["told", image]);
     },
   },
 ];
