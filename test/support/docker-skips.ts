@@ -4,6 +4,7 @@ import type { Trait } from "../../src/testing/contract.ts";
 
 export const dockerLacks: Partial<Readonly<Record<Trait, string>>> = {
   "wait-status": "the engine reports exit codes only: an own exit(137) and a SIGKILL look alike",
+  credentials: "docker's own client keeps them; the engine has no place for any",
   ipv6: 'docker network create --ipv6 without a subnet: "could not find an available, non-overlapping IPv6 address pool among the defaults"',
 };
 

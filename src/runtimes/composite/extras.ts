@@ -3,6 +3,7 @@ import { BerthError, UnsupportedError } from "../../errors.ts";
 import type { DiskUsage, RuntimeExtras, RuntimeInfo } from "../../runtime/extras.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { Children, CompositeChild } from "./children.ts";
+import { compositeCredentials } from "./credentials.ts";
 import { mergedEvents } from "./events.ts";
 import { compositeNetworks } from "./networks.ts";
 import type { Owners } from "./owners.ts";
@@ -21,6 +22,8 @@ export function compositeExtras(children: Children, owners: Owners): RuntimeExtr
     events: async (o) => mergedEvents(children, o),
     diskUsage: async (o) => mergedUsage(await Promise.all(having(children, "diskUsage").map((child) => extraOf(child, "diskUsage")(o)))),
     volumes: compositeVolumes(children),
+    credentials: compositeCredentials(children),
+    checkLogin: async (...args) => await extraOf(having(children, "checkLogin")[0] ?? children.primary, "checkLogin")(...args),
     networks: compositeNetworks(children, owners),
     info: async () => await infoOf(children),
   } satisfies RuntimeExtras;
@@ -37,7 +40,7 @@ function onlyWhere(extras: RuntimeExtras, isThere: (name: keyof RuntimeExtras) =
 }
 
 /** One extra of one child, as a function of its own. */
-function extraOf<K extends ContainerExtra | ImageExtra | "diskUsage">(child: CompositeChild, name: K): NonNullable<RuntimeExtras[K]> {
+function extraOf<K extends ContainerExtra | ImageExtra | "diskUsage" | "checkLogin">(child: CompositeChild, name: K): NonNullable<RuntimeExtras[K]> {
   const extra = child.runtime.extras?.[name];
   if (extra === undefined) throw new UnsupportedError(name, child.name, "the backend has none");
   return extra.bind(child.runtime.extras) as NonNullable<RuntimeExtras[K]>;

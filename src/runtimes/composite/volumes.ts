@@ -15,6 +15,12 @@ export function compositeVolumes(children: Children): VolumesFacet {
       const volumes = o?.force === true ? await holder(name).catch(() => firstWith(all)) : await holder(name);
       await volumes.remove(name, o);
     },
+    sync: async (names, o) => {
+      if (names === undefined) return (await Promise.all(all.map(async (volumes) => (await volumes.sync?.(undefined, o)) ?? []))).flat();
+      const found = [];
+      for (const name of names) found.push(...((await (await holder(name)).sync?.([name], o)) ?? []));
+      return found;
+    },
     prune: async (o) => {
       const results = await Promise.all(all.map((volumes) => volumes.prune(o)));
       return { deleted: results.flatMap(({ deleted }) => deleted), spaceReclaimed: results.reduce((sum, one) => sum + one.spaceReclaimed, 0) };

@@ -287,4 +287,19 @@ export const volumeCases: readonly ContractCase[] = [
       assert.equal(seen[2]?.actor.attributes["container"], hexId);
     },
   },
+  {
+    name: "without a remote store a sync of volumes succeeds and changes nothing, running or not",
+    needs: ["volumes", "syncContainerVolumes"],
+    run: async (t) => {
+      const name = newName(t);
+      const id = await t.service({ storage: [{ type: "named", name, target: "/v" }] });
+      const before = await facet(t).inspect(name);
+      await t.runtime.syncContainerVolumes(id);
+      await t.runtime.stopContainer(id);
+      await t.runtime.syncContainerVolumes(id);
+      assert.deepEqual(await facet(t).inspect(name), before);
+      assert.deepEqual((await facet(t).sync?.()) ?? [], []);
+      await t.runtime.removeContainer(id);
+    },
+  },
 ];
