@@ -46,7 +46,9 @@ function native(declaration: string): NativeFunction {
 export function call(declaration: string, subject: string, ...args: readonly unknown[]): number {
   const result = native(declaration)(...args);
   if (result === -1) {
-    throw new ErrnoError(/(\w+)\s*\(/.exec(declaration)?.[1] ?? declaration, koffi.errno(), subject);
+    // At once: whatever else runs on this thread, a garbage collection among it, may set it anew.
+    const errno = koffi.errno();
+    throw new ErrnoError(/(\w+)\s*\(/.exec(declaration)?.[1] ?? declaration, errno, subject);
   }
   return result;
 }
