@@ -4,7 +4,7 @@ import { openDemoRegistry } from "../support/demo-registry.ts";
 import { dockerLacks, dockerSkips } from "../support/docker-skips.ts";
 import { startDockerd } from "../support/dockerd.ts";
 
-runContract({ name: "docker with dockerd", open: openDocker, lacks: dockerLacks, skips: dockerSkips, timeoutMs: 60_000 });
+runContract({ name: "docker with dockerd", open: openDocker, lacks: dockerLacks, skips: dockerSkips, timeoutMs: 180_000 });
 
 async function openDocker(): Promise<OpenedBackend> {
   const dockerd = await startDockerd();

@@ -13,7 +13,7 @@ export async function attachContainer(ctx: DockerContext, id: ContainerId, o: At
   o.signal?.throwIfAborted();
   return await ctx.ids.use(id, o.signal, async (container) => {
     const tty = container.spec?.tty ?? (await inspectEngine(ctx, container.engineId, o.signal)).Config?.Tty === true;
-    const query = { stream: 1, stdout: 1, stderr: 1, stdin: o.stdin === true ? 1 : 0 };
+    const query = { stream: 1, stdout: 1, stderr: 1, stdin: o.stdin === true ? 1 : 0, logs: o.logs === true ? 1 : 0 };
     const socket = await ctx.client.upgrade(`/containers/${container.engineId}/attach`, { query, signal: o.signal });
     return handleOf(ctx, id, { engineId: container.engineId, tty, socket, options: o });
   });
@@ -96,10 +96,10 @@ function resizeEngine(ctx: DockerContext, engineId: string, rows: number, cols: 
 }
 
 export async function resizeContainer(ctx: DockerContext, id: ContainerId, rows: number, cols: number, signal: AbortSignal | undefined): Promise<void> {
-  if (!(rows > 0 && cols > 0)) throw new BerthError("invalid_spec", `a terminal of ${rows} rows and ${cols} columns is none`);
   await ctx.ids.use(id, signal, async (container) => {
     const conflict = (cause?: unknown): BerthError => new BerthError("conflict", `container ${containerIdToString(id)} does not run at a terminal`, { cause });
     if (container.spec?.tty === false) throw conflict();
+    if (!(rows > 0 && cols > 0)) return;
     try {
       await resizeEngine(ctx, container.engineId, rows, cols);
     } catch (thrown) {

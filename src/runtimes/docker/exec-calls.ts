@@ -1,13 +1,14 @@
 /** Methods 9, 15 and 16, and `extras.openExec`. */
+import { setTimeout as delay } from "node:timers/promises";
 import { onAbort } from "../../internal/abort.ts";
-import { messageOf } from "../../errors.ts";
+import { BerthError, messageOf } from "../../errors.ts";
 import { collectExec, execEvents } from "../../runtime/exec-events.ts";
 import type { ExecEnd, ExecProcess, ExecProcessOptions } from "../../runtime/extras.ts";
 import type { CallOptions, ExecCallOptions, ExecEvent, ExecHandle, ExecOptions, ExecResult } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { signalOfExitCode } from "../../spec/signals.ts";
 import type { DockerContext } from "./context.ts";
-import { inspectExec } from "./exec-instance.ts";
+import { pidOfExec } from "./exec-kill.ts";
 import { execDuplex, execResizer, launch, type RunningExec } from "./exec-process.ts";
 import { inspectEngine } from "./lifecycle.ts";
 
@@ -77,15 +78,25 @@ function handleOf(ctx: DockerContext, running: RunningExec, o: ExecOptions): Exe
 }
 
 export async function openExec(ctx: DockerContext, id: ContainerId, o: ExecProcessOptions, call: CallOptions): Promise<ExecProcess> {
+  if (o.timeoutMs !== undefined && !(o.timeoutMs > 0))
+    throw new BerthError("invalid_spec", `timeoutMs of an exec is ${o.timeoutMs}; it must be greater than 0`);
   const running = await launchWatched(ctx, id, o, call.signal);
   const handle = handleOf(ctx, running, o);
   if (o.tty === true && o.size !== undefined) handle.resize(o.size.rows, o.size.cols);
   const ending = new ExecEnding(ctx, id, running);
   ending.watch(o.timeoutMs, call.signal);
-  const pid = (await inspectExec(ctx, running.instance).catch(() => undefined))?.pid;
+  let pid: number | undefined;
+  if (ctx.facts.sharesProcesses) {
+    pidOfExec(ctx, running.instance).then(
+      (found) => (pid = found),
+      () => {},
+    );
+  }
   return {
     ...handle,
-    pid: ctx.facts.sharesProcesses ? pid : undefined,
+    get pid() {
+      return pid;
+    },
     kill: (signal) => ending.kill(signal),
     end: ending.end,
     async [Symbol.asyncDispose]() {
@@ -104,6 +115,7 @@ class ExecEnding {
   readonly #id: ContainerId;
   readonly #running: RunningExec;
   #ended = false;
+  #signalled = false;
   #cause: "timed_out" | "aborted" | undefined;
 
   constructor(ctx: DockerContext, id: ContainerId, running: RunningExec) {
@@ -128,7 +140,9 @@ class ExecEnding {
   }
 
   async kill(signal?: string): Promise<void> {
-    if (!this.#ended) await this.#running.kill(signal);
+    if (this.#ended) return;
+    this.#signalled = true;
+    await this.#running.kill(signal);
   }
 
   #stop(cause: "timed_out" | "aborted"): void {
@@ -139,9 +153,18 @@ class ExecEnding {
 
   async #endOf(code: number): Promise<ExecEnd> {
     if (this.#cause !== undefined) return { kind: this.#cause };
-    if (code === 137 && (await this.#containerIsGone())) return { kind: "container_gone" };
+    if (code === 137 && !this.#signalled && (await this.#containerGoes())) return { kind: "container_gone" };
     const signal = signalOfExitCode(code);
     return signal === undefined ? { kind: "exited", code } : { kind: "signalled", code, signal };
+  }
+
+  /** The processes of a container that ends are killed a moment before the engine says so. */
+  async #containerGoes(): Promise<boolean> {
+    for (let look = 0; look < 10; look++) {
+      if (await this.#containerIsGone()) return true;
+      await delay(50);
+    }
+    return false;
   }
 
   async #containerIsGone(): Promise<boolean> {

@@ -17,8 +17,8 @@ import { number, text } from "./read.ts";
 export interface ExecInstance {
   readonly execId: string;
   readonly engineId: string;
-  /** Finds the process from inside the container, where it cannot be found from here. */
-  readonly marker?: string | undefined;
+  /** Value of a variable that the process hands on to whatever it starts, by which all of it is found. */
+  readonly marker: string;
   readonly socket: Duplex;
   readonly output: DemultiplexedOutput;
 }
@@ -30,7 +30,7 @@ const startTimeoutMs = 120_000;
 
 export async function startExec(ctx: DockerContext, id: ContainerId, o: ExecProcessOptions): Promise<ExecInstance> {
   if (o.command.length === 0) throw new BerthError("invalid_spec", "the command to exec is empty; give a program and its arguments");
-  const marker = ctx.facts.sharesProcesses ? undefined : randomBytes(12).toString("hex");
+  const marker = randomBytes(12).toString("hex");
   const { execId, engineId } = await ctx.ids.use(id, undefined, async (container) => {
     try {
       const created = await ctx.client.object<IdAnswer>("POST", `/containers/${container.engineId}/exec`, { json: createBody(o, marker) });
@@ -51,8 +51,8 @@ export async function startExec(ctx: DockerContext, id: ContainerId, o: ExecProc
   return { execId, engineId, marker, socket, output };
 }
 
-function createBody(o: ExecProcessOptions, marker: string | undefined): ExecCreateBody {
-  const env = [...(o.env ?? []), ...(marker === undefined ? [] : [`${markerVariable}=${marker}`])];
+function createBody(o: ExecProcessOptions, marker: string): ExecCreateBody {
+  const env = [...(o.env ?? []), `${markerVariable}=${marker}`];
   return {
     Cmd: o.command,
     // Always attached: an error of the start comes that way, and so does the end.
@@ -60,7 +60,7 @@ function createBody(o: ExecProcessOptions, marker: string | undefined): ExecCrea
     AttachStderr: true,
     ...(o.attachStdin === true ? { AttachStdin: true } : {}),
     ...(o.tty === true ? { Tty: true } : {}),
-    ...(env.length === 0 ? {} : { Env: env }),
+    Env: env,
     ...(o.user === undefined ? {} : { User: o.user }),
     ...(o.workingDir === undefined ? {} : { WorkingDir: o.workingDir }),
     ...(o.privileged === true ? { Privileged: true } : {}),

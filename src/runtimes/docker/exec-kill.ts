@@ -8,7 +8,7 @@ import { EngineError } from "../../docker-api/engine-error.ts";
 import { parseSignal } from "../../spec/signals.ts";
 import type { DockerContext } from "./context.ts";
 import { type ExecInstance, inspectExec, markerVariable } from "./exec-instance.ts";
-import { belongsToContainer, processTree, signalAll } from "./process-tree.ts";
+import { belongsToContainer, markedProcesses, processTree, signalAll } from "./process-tree.ts";
 import { text } from "./read.ts";
 
 /** How long the engine may take to name a process it has begun to start. */
@@ -19,12 +19,12 @@ export async function killExec(ctx: DockerContext, exec: ExecInstance, signal: s
   const value = parseSignal(signal, { any: true });
   const pid = await pidOfExec(ctx, exec);
   if (pid === undefined) return;
-  if (exec.marker === undefined) signalFromHere(exec.engineId, pid, value);
-  else await signalFromInside(ctx, exec, exec.marker, value);
+  if (ctx.facts.sharesProcesses) signalFromHere(exec, pid, value);
+  else await signalFromInside(ctx, exec, value);
 }
 
 /** `undefined` when it has ended, or never ran. */
-async function pidOfExec(ctx: DockerContext, exec: ExecInstance): Promise<number | undefined> {
+export async function pidOfExec(ctx: DockerContext, exec: ExecInstance): Promise<number | undefined> {
   const deadline = Date.now() + pidPatienceMs;
   for (;;) {
     const report = await inspectExec(ctx, exec);
@@ -36,18 +36,19 @@ async function pidOfExec(ctx: DockerContext, exec: ExecInstance): Promise<number
 }
 
 /** What is killed may have forked in between: until nothing is left. */
-function signalFromHere(engineId: string, pid: number, signal: number): void {
+function signalFromHere({ engineId, marker }: ExecInstance, pid: number, signal: number): void {
   if (!belongsToContainer(pid, engineId)) return;
   for (let round = 0; round < rounds; round++) {
-    const signalled = signalAll(processTree(pid), signal);
+    const pids = new Set([...processTree(pid), ...markedProcesses(`${markerVariable}=${marker}`, engineId)]);
+    const signalled = signalAll([...pids], signal);
     if (signal !== 9 || signalled === 0) return;
   }
 }
 
 const script = 'cd /proc && for p in [0-9]*; do if grep -qs "$1" "$p/environ"; then kill "-$2" "$p" 2>/dev/null; fi; done; true';
 
-async function signalFromInside(ctx: DockerContext, exec: ExecInstance, marker: string, signal: number): Promise<void> {
-  const command = ["sh", "-c", script, "sh", `${markerVariable}=${marker}`, String(signal)];
+async function signalFromInside(ctx: DockerContext, exec: ExecInstance, signal: number): Promise<void> {
+  const command = ["sh", "-c", script, "sh", `${markerVariable}=${exec.marker}`, String(signal)];
   try {
     const created = await ctx.client.object<IdAnswer>("POST", `/containers/${exec.engineId}/exec`, { json: { Cmd: command, User: "0" } });
     await ctx.client.done("POST", `/exec/${text(created.Id) ?? ""}/start`, { json: { Detach: true } });

@@ -27,6 +27,22 @@ export function processTree(root: number): readonly number[] {
   return [...found];
 }
 
+/** Processes of the container that carry the variable, wherever they have gone: a daemon leaves its session and its parent. */
+export function markedProcesses(variable: string, engineId: string): readonly number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name);
+    return /^\d+$/.test(name) && environmentHolds(pid, variable) && belongsToContainer(pid, engineId) ? [pid] : [];
+  });
+}
+
+function environmentHolds(pid: number, variable: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(variable);
+  } catch {
+    return false;
+  }
+}
+
 /** Answers how many there were to signal. */
 export function signalAll(pids: readonly number[], signal: number): number {
   return pids.filter((pid) => {

@@ -214,7 +214,7 @@ export const eventCases: readonly ContractCase[] = [
     needs: ["events"],
     run: async (t) => {
       const before = await t.create();
-      const stream = await events(t.runtime, { until: new Date(Date.now() + 400) });
+      const stream = await events(t.runtime, { until: new Date(Date.now() + 2000) });
       const id = await t.create();
       const seen = await Array.fromAsync(stream);
       const ids = seen.flatMap(({ containerId }) => (containerId === undefined ? [] : [containerId]));
