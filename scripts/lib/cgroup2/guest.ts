@@ -17,7 +17,7 @@ const touching = [
   /\bupdate\b|fields without effect|quota, period/,
   /stop with timeout 0|children|first process|stop and start again/,
   /exec handle|whole tree|right after the start reaches|before its timeout|timeout ends|left at the end of its scope|size it was opened with|pid of an exec|limits of its container|privileged exec/,
-  /top shows|prune removes/,
+  /top shows|prune removes what was created/,
 ];
 const slow = /hundred|waits for ever|100 000/;
 

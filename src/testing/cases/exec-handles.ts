@@ -4,7 +4,7 @@ import type { ExecProcess, ExecProcessOptions } from "../../runtime/extras.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { program, programs, step } from "../programs.ts";
-import { aborter, eventually, rejectsBecause, rejectsWith } from "./expect.ts";
+import { aborter, eventually, patience, rejectsBecause, rejectsWith } from "./expect.ts";
 
 const attached = { attachStdin: true, attachStdout: true, attachStderr: true } as const;
 
@@ -111,7 +111,7 @@ export const execHandleCases: readonly ContractCase[] = [
       const { signal, abort } = aborter();
       const ways: readonly (readonly [string, Partial<ExecProcessOptions> & { signal?: AbortSignal }, (handle: ExecProcess) => void])[] = [
         ["signalled", {}, (handle) => void handle.kill()],
-        ["timed_out", { timeoutMs: 1500 }, () => {}],
+        ["timed_out", { timeoutMs: 4000 * patience }, () => {}],
         ["aborted", { signal }, () => abort()],
       ];
       for (const [kind, options, end] of ways) {
@@ -168,7 +168,7 @@ export const execHandleCases: readonly ContractCase[] = [
     needs: ["exec-handles"],
     run: async (t) => {
       const id = await t.service();
-      const handle = await open(t, id, program(step.ignore("TERM"), step.line("before"), step.forever()), { timeoutMs: 1000 });
+      const handle = await open(t, id, program(step.ignore("TERM"), step.line("before"), step.forever()), { timeoutMs: 3000 * patience });
       assert.equal(await text(handle), "before\n");
       assert.deepEqual(await handle.end, { kind: "timed_out" });
     },

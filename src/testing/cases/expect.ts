@@ -45,7 +45,7 @@ export async function isPending(promise: Promise<unknown>, ms = 60): Promise<boo
 }
 
 /** How many times longer than usual a condition may take: an emulated machine is slow. */
-const patience = Number(process.env["BERTH_PATIENCE"] ?? 1);
+export const patience: number = Number(process.env["BERTH_PATIENCE"] ?? 1);
 
 /** Calls until it answers true; fails with `what` after `ms`. */
 export async function eventually(what: string | (() => string), check: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
