@@ -4,31 +4,28 @@
  */
 import { availableParallelism } from "node:os";
 import { openContentStore, type ContentStore } from "../content/content-store.ts";
-import { BerthError, isBerthError, messageOf } from "../errors.ts";
-import { abandonable } from "../internal/abort.ts";
+import { BerthError, messageOf } from "../errors.ts";
 import type { Credentials, RegistryClient, RegistrySearchHit } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
-import { type Digest, sha256, tryParseDigest } from "../spec/digest.ts";
-import { type OciPlatform, platformMatches, platformToString } from "../spec/platform.ts";
-import { canonicalReference, parseReference, type Reference, repositoryName } from "../spec/reference.ts";
-import type { PullPolicy } from "../spec/service-spec.ts";
+import { type Digest } from "../spec/digest.ts";
+import { type OciPlatform } from "../spec/platform.ts";
+import { canonicalReference, type Reference } from "../spec/reference.ts";
 import type { Database } from "../state/database.ts";
 import { resolveAtRegistry, searchAtRegistry } from "./ask-registry.ts";
 import { BlobDownloads } from "./blob-downloads.ts";
-import { isDiskFull } from "../internal/disk-full.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { ContentLeases } from "./content-leases.ts";
 import { type CreateImageOptions, createImage } from "./create-image.ts";
-import { type Image, type ImageEvent, ImageRecords, type NameRecord } from "./image-records.ts";
+import { findImage } from "./find-image.ts";
+import { type Image, type ImageEvent, ImageRecords } from "./image-records.ts";
 import { type ImportImageOptions, importImage } from "./import-image.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
-import { Leases, type SharedWork } from "./leases.ts";
 import { type LoadOptions, loadImages } from "./load-images.ts";
 import { imagesToSave, type SavedImage, saveImages } from "./save-images.ts";
 import { Limiter } from "./limiter.ts";
-import { pullImage, sayResult } from "./pull-image.ts";
-import { type OnPullStatus, StatusBoard } from "./pull-progress.ts";
+import { type OnPullStatus } from "./pull-progress.ts";
 import { pushImage } from "./push-image.ts";
+import { type PullImageOptions, Pulls } from "./pulls.ts";
 import { type PruneImagesOptions, pruneImages, type Removed, removeIfDoomed, removeImage } from "./remove-image.ts";
 import { chainIds, SnapshotStore } from "./snapshot-store.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -50,23 +47,8 @@ export interface ImageStoreOptions {
   readonly onEvent?: ((event: ImageEvent) => void) | undefined;
 }
 
-export interface PullImageOptions {
-  readonly policy: PullPolicy;
-  /** Default: the host's; then also an image that exists for another architecture only is taken. */
-  readonly platform?: OciPlatform | undefined;
-  /** Used for this call only. */
-  readonly auth?: Credentials | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: OnPullStatus | undefined;
-}
-
 export function openImageStore(o: ImageStoreOptions): ImageStore {
   return new ImageStore(o);
-}
-
-interface Pull {
-  readonly board: StatusBoard;
-  readonly result: Promise<Image>;
 }
 
 export class ImageStore {
@@ -75,7 +57,7 @@ export class ImageStore {
   readonly #parts: StoreParts;
   readonly #records: ImageRecords;
   readonly #snapshots: SnapshotStore;
-  readonly #pulls = new Leases<Pull>();
+  readonly #pulls: Pulls;
   readonly #running = new Set<Promise<unknown>>();
   readonly #closed = new AbortController();
   readonly #layerPaths = new Map<Digest, readonly string[]>();
@@ -101,44 +83,24 @@ export class ImageStore {
       leases: new ContentLeases(o.root),
       usersOf: o.usersOf ?? (() => []),
     };
+    this.#pulls = new Pulls({
+      parts: this.#parts,
+      closed: this.#closed.signal,
+      account: (reference, inline) => this.#account(reference, inline),
+      collect: () => this.#collectLeftovers(),
+      onWarning: o.onWarning,
+    });
     this.#recovered = this.#recover().catch((error: unknown) => o.onWarning?.(`cannot remove what an earlier process left: ${messageOf(error)}`));
   }
 
-  /**
-   * Makes sure the image is there as the policy says (contract 1.4), and answers it. Pulls of the same reference, platform
-   * and credentials share one download; an abort ends this call at once, and the download when nobody else wants it.
-   * Throws `pull_failed`.
-   */
-  async pull(reference: Reference, o: PullImageOptions): Promise<Image> {
-    o.signal?.throwIfAborted();
-    const local = this.#usable(this.#lookUp(reference, o.platform), o.platform);
-    if (local !== undefined && (o.policy === "if_not_present" || o.policy === "never")) return local;
-    if (o.policy === "never") throw neverPulled(reference, o.platform);
-    const auth = await this.#account(reference, o.auth);
-    const key = pullKey(reference, o.policy, o.platform, auth);
-    const lease = await this.#pulls.acquire(key, () => this.#begin(reference, { ...o, auth }));
-    using _listening = o.onProgress === undefined ? undefined : lease.value.board.listen(o.onProgress);
-    try {
-      return await abandonable(lease.value.result, o.signal);
-    } finally {
-      const released = lease.release();
-      // Who aborted does not wait for the cleaning up.
-      if (o.signal?.aborted !== true) await released;
-    }
+  /** Makes sure the image is there as the policy says (contract 1.4), and answers it. Throws `pull_failed`. */
+  pull(reference: Reference, o: PullImageOptions): Promise<Image> {
+    return this.#pulls.pull(reference, o);
   }
 
   /** By reference, by id or by at least 12 digits of it. Throws `invalid_spec` for a malformed name or an ambiguous id. */
   find(nameOrId: string): Image | undefined {
-    const id = tryParseDigest(nameOrId);
-    if (id !== undefined) return this.#records.get(id);
-    const isHex = /^[0-9a-f]{12,64}$/.test(nameOrId);
-    if (!isHex || nameOrId.length < 64) {
-      const found = this.#lookUp(parseReference(nameOrId), undefined);
-      if (found !== undefined || !isHex) return found;
-    }
-    const [first, second] = this.#records.byPrefix(nameOrId);
-    if (second !== undefined) throw new BerthError("invalid_spec", `several image ids begin with ${nameOrId}; write more digits`, { image: nameOrId });
-    return first === undefined ? undefined : this.#records.get(first);
+    return findImage(this.#records, nameOrId);
   }
 
   get(id: string): Image | undefined {
@@ -301,63 +263,6 @@ export class ImageStore {
       await this.#collectLeftovers();
     }
   }
-
-  #begin(reference: Reference, o: PullImageOptions): SharedWork<Pull> {
-    const board = new StatusBoard();
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, this.#closed.signal]);
-    const result = this.#resolveAndPull(reference, o, board, signal).catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : pullError(reference, error, this.#o.root);
-    });
-    this.#running.add(result);
-    result.catch(() => {}).finally(() => this.#running.delete(result));
-    const close = async (): Promise<void> => {
-      stop.abort();
-      await result.catch(() => {});
-    };
-    return { value: { board, result }, close };
-  }
-
-  async #resolveAndPull(reference: Reference, o: PullImageOptions, board: StatusBoard, signal: AbortSignal): Promise<Image> {
-    const say: OnPullStatus = (event) => board.say(event);
-    const local = o.policy === "newer" ? this.#usable(this.#lookUp(reference, o.platform), o.platform) : undefined;
-    let root: Descriptor;
-    try {
-      root = await this.#o.registry.resolve(reference, { auth: o.auth, signal });
-    } catch (error) {
-      if (local === undefined || !isUnreachable(error) || signal.aborted) throw error;
-      this.#o.onWarning?.(`keeping the local ${canonicalReference(reference)}: ${messageOf(error)}`);
-      return local;
-    }
-    if (local?.repoDigests.includes(`${repositoryName(reference)}@${root.digest}`)) {
-      sayResult(say, reference, root, true);
-      return local;
-    }
-    const image = await pullImage(this.#parts, { reference, platform: o.platform, auth: o.auth, signal, say }, root);
-    await this.#collectLeftovers();
-    return image;
-  }
-
-  #lookUp(reference: Reference, platform: OciPlatform | undefined): Image | undefined {
-    if (reference.digest === undefined) {
-      const named: NameRecord | undefined = this.#records.byName(canonicalReference(reference));
-      return named === undefined ? undefined : this.#records.get(named.imageId);
-    }
-    const ids = this.#records.byDigest(repositoryName(reference), reference.digest);
-    const images = ids.map((id) => this.#records.get(id)).filter((image) => image !== undefined);
-    return images.find((image) => platform === undefined || platformMatches(platform, image.config)) ?? images[0];
-  }
-
-  /** The image when it is for that platform and all of its layers are there. */
-  #usable(image: Image | undefined, platform: OciPlatform | undefined): Image | undefined {
-    if (image === undefined || (platform !== undefined && !platformMatches(platform, image.config))) return undefined;
-    return chainIds(image.config.rootfs.diffIds).every((chainId) => this.#snapshots.has(chainId)) ? image : undefined;
-  }
-}
-
-/** Everything the outcome depends on. The credentials themselves are not kept. */
-function pullKey(reference: Reference, policy: PullPolicy, platform: OciPlatform | undefined, auth: Credentials | undefined): string {
-  return sha256(JSON.stringify([canonicalReference(reference), policy, platform ?? null, auth ?? null]));
 }
 
 /** Empty user name and password count as absent. */
@@ -365,29 +270,6 @@ function presentAuth(auth: Credentials | undefined): Credentials | undefined {
   return auth === undefined || (auth.username === "" && auth.password === "") ? undefined : auth;
 }
 
-/** No answer, or one that is no decision about this image. */
-function isUnreachable(error: unknown): boolean {
-  const status = isBerthError(error) ? error.fields.status : undefined;
-  return status === undefined || status === 429 || status >= 500;
-}
-
 export function imageNotFound(name: string): BerthError {
   return new BerthError("not_found", `no such image: ${name}; pull it first`, { container: name, image: name, reason: "no such image" });
-}
-
-function neverPulled(reference: Reference, platform: OciPlatform | undefined): BerthError {
-  const image = canonicalReference(reference);
-  const wanted = platform === undefined ? "" : ` for ${platformToString(platform)}`;
-  const reason = `${image} is not on this machine${wanted}, and the pull policy is "never"; pull it first`;
-  return new BerthError("pull_failed", reason, { image, reason });
-}
-
-/** Says which image, once, and keeps what the registry said. */
-function pullError(reference: Reference, error: unknown, root: string): BerthError {
-  const image = canonicalReference(reference);
-  const full = `no space left on the disk that holds ${root}; free some space and pull again`;
-  const reason = isDiskFull(error) ? full : messageOf(error);
-  const status = isBerthError(error) ? error.fields.status : undefined;
-  const message = reason.includes(image) ? reason : `cannot pull ${image}: ${reason}`;
-  return new BerthError("pull_failed", message, { image, reason, status, cause: error });
 }
