@@ -1,7 +1,7 @@
 /** Restarts and health checks while no engine is alive, and what the next one catches up with. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -73,17 +73,19 @@ async function start(runtime: Runtime, name: string, spec: ServiceSpec): Promise
   return id;
 }
 
-/** A process that opens the state, starts a container, and is killed once that runs: it hands nothing over. */
-async function startAndDie(name: string, spec: ServiceSpec): Promise<ContainerId> {
+/** A process that opens the state, starts a container, made from `spec` if given, and is killed then: it hands nothing over. */
+async function startAndDie(name: string, spec?: ServiceSpec, afterMs = 0): Promise<ContainerId> {
   const script = `
     import { openRuntime, standaloneId } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
     const runtime = await openRuntime(${JSON.stringify({ backend: "native", root, runDir: join(root, "run") })});
-    await runtime.createContainer(standaloneId(${JSON.stringify(name)}), ${JSON.stringify(spec)});
-    await runtime.startContainer(standaloneId(${JSON.stringify(name)}));
+    const id = standaloneId(${JSON.stringify(name)});
+    ${spec === undefined ? "" : `await runtime.createContainer(id, ${JSON.stringify(spec)});`}
+    await runtime.startContainer(id);
     process.stdout.write("started");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise<void>((resolve) => child.stdout.once("data", () => resolve()));
+  await sleep(afterMs);
   child.kill("SIGKILL");
   await new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return standaloneId(name);
@@ -168,6 +170,41 @@ describe("without an engine alive", () => {
     assert.equal(dies.length, 1);
     assert.equal(dies[0]?.actor.attributes["exitCode"], "7");
     assert.ok((dies[0]?.time.getTime() ?? opened) < opened, "its time is that of the exit");
+    await runtime.removeContainer(id);
+  });
+
+  test("killed anywhere in a restart, the next engine goes on, and start and die are told in turn", async () => {
+    const id = standaloneId("turns");
+    {
+      await using runtime = await open(false);
+      await runtime.createContainer(id, shell("exit 3", { restartPolicy: { kind: "always", delay: 20 } }));
+    }
+    for (let point = 0; point < 4; point++) await startAndDie("turns", undefined, 40 + point * 90);
+    await using runtime = await open(true);
+    const before = (await runtime.inspectDetailed(id)).restartCount ?? 0;
+    await eventually("it is restarted", async () => ((await runtime.inspectDetailed(id)).restartCount ?? 0) > before);
+    await runtime.removeContainer(id);
+    const events = await runtime.extras?.events?.({ since: new Date(0), until: new Date() });
+    assert.ok(events !== undefined);
+    const own = (await Array.fromAsync(events)).filter(({ containerId }) => containerId?.service === id.service);
+    const turns = own.map(({ action }) => action).filter((action) => action === "start" || action === "die");
+    turns.forEach((action, index) => assert.equal(action, index % 2 === 0 ? "start" : "die", `in turn: ${turns.join(" ")}`));
+  });
+
+  test("a rotation that was cut off is finished by who leads next, and no line is lost", async () => {
+    const id = standaloneId("rotated");
+    await using runtime = await open(false);
+    await runtime.createContainer(id, shell("seq 1 100; while [ ! -e /go ]; do sleep 0.05; done; seq 101 200; exec sleep 1000"));
+    await runtime.startContainer(id);
+    const text = async (): Promise<string> => (await runtime.getLogs(id)).map(({ message }) => message).join(" ");
+    await eventually("it has written", async () => (await text()).endsWith("100"));
+    const log = join(root, "containers", "berth-standalone-rotated-rep-0", "container.log");
+    renameSync(log, `${log}.1`);
+    await runtime.exec(id, ["touch", "/go"]);
+    await using _leader = await open(true);
+    await eventually("there is a new file", () => existsSync(log));
+    await eventually("all is there", async () => (await text()).endsWith("200"));
+    assert.equal(await text(), Array.from({ length: 200 }, (_, index) => `${index + 1}`).join(" "));
     await runtime.removeContainer(id);
   });
 });
