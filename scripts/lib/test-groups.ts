@@ -25,6 +25,15 @@ export const checks: readonly Check[] = [
   { name: "format", command: ["biome", "format", "."] },
 ];
 
+/** The daemon, driven by the clients people use; slow because of them. */
+const daemonFiles = [
+  "test/integration/daemon-http.test.ts",
+  "test/integration/daemon-docker-cli.test.ts",
+  "test/integration/daemon-clients.test.ts",
+  "test/integration/daemon-crash.test.ts",
+  "test/integration/daemon-reference.test.ts",
+];
+
 export const groups: readonly TestGroup[] = [
   { name: "structure", files: ["test/*.test.ts"], not: ["test/readme.test.ts"], needsRoot: false, atOnce: 2 },
   { name: "unit", files: ["src/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"], needsRoot: true, together: true, atOnce: 2 },
@@ -36,6 +45,7 @@ export const groups: readonly TestGroup[] = [
     needsRoot: true,
     atOnce: 2,
   },
-  { name: "integration", files: ["test/integration/**/*.test.ts"], needsRoot: true, atOnce: 2 },
+  { name: "integration", files: ["test/integration/**/*.test.ts"], not: daemonFiles, needsRoot: true, atOnce: 2 },
+  { name: "daemon", files: daemonFiles, needsRoot: true, atOnce: 1 },
   { name: "readme", files: ["test/readme.test.ts"], needsRoot: true, atOnce: 1 },
 ];

@@ -106,8 +106,10 @@ function onUpgrade(o: HttpOptions, listener: ListenerOptions, request: IncomingM
 
 function upgradeOf(o: HttpOptions, request: IncomingMessage): Upgrade["protocol"] | undefined {
   const wanted = request.headers.upgrade?.toLowerCase();
-  if ((wanted !== "tcp" && wanted !== "websocket") || request.headers["transfer-encoding"] !== undefined) return undefined;
+  if (wanted !== "tcp" && wanted !== "websocket") return undefined;
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+  // A body of unknown length could not be told from what follows it. Attach has none, whatever the header says (docker-modem).
+  if (request.headers["transfer-encoding"] !== undefined && !path.endsWith("/attach")) return undefined;
   // The native routes that upgrade are not loaded yet, perhaps.
   if (path.startsWith("/api/")) return wanted === "websocket" ? wanted : undefined;
   try {

@@ -1,10 +1,10 @@
 /** A `berth serve` of a test's own: its state, its socket, its process. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { runCommand } from "./docker-cli.ts";
 
 export interface BerthDaemon {
   readonly socket: string;
@@ -51,6 +51,10 @@ export async function startBerthDaemon(o: BerthDaemonOptions = {}): Promise<Bert
       child = await launch(directory, socket, logFile, o);
     },
     stop: async () => {
+      const env = { DOCKER_HOST: `unix://${socket}` };
+      const { stdout } = await runCommand("docker", ["ps", "-aq"], { env });
+      const left = stdout.split("\n").filter((id) => id !== "");
+      if (left.length > 0) await runCommand("docker", ["rm", "-f", ...left], { env });
       await end();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     },

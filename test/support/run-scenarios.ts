@@ -28,7 +28,7 @@ export function runScenarios(
   skips: Readonly<Record<string, string>> = {},
 ): void {
   if (!isIsolated()) {
-    test(`${engineName}: scenarios in namespaces of their own`, { timeout: 900_000 }, () => {
+    test(`${engineName}: scenarios in namespaces of their own`, { timeout: 1_800_000 }, () => {
       if (runIsolated() !== 0) throw new Error("a scenario failed; its output is above");
     });
     return;
@@ -50,7 +50,7 @@ export function runScenarios(
       rmSync(directory, { recursive: true, force: true });
     });
     for (const [index, scenario] of scenarios.entries()) {
-      test(scenario.name, { skip: skips[scenario.name] ?? false, timeout: 240_000 }, async () => {
+      test(scenario.name, { skip: skips[scenario.name] ?? false, timeout: 600_000 }, async () => {
         if (engine === undefined || guarded === undefined) throw new Error("the engine is not there");
         const own = join(directory, String(index));
         mkdirSync(join(own, "docker"), { recursive: true });

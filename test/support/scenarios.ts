@@ -40,7 +40,7 @@ export function dockerOf(endpoint: string, configDirectory: string): Pick<Scenar
 }
 
 /** Waits until `look` answers true. */
-export async function until(what: string, look: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<void> {
+export async function until(what: string, look: () => Promise<boolean> | boolean, limitMs = Number(process.env["UNTIL_MS"] ?? 60_000)): Promise<void> {
   for (const deadline = Date.now() + limitMs; !(await look()); ) {
     if (Date.now() > deadline) throw new Error(`never came true: ${what}`);
     await sleep(50);

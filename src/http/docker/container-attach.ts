@@ -37,6 +37,8 @@ export function attachParams(call: Call): AttachParams {
 
 export async function attachContainer(engine: DockerEngine, call: Call): Promise<void> {
   const params = attachParams(call);
+  // Some clients send one (docker-modem): it says nothing, and must not reach the program.
+  if (call.upgrade !== undefined) await call.json();
   await withContainer(engine, refOf(call), async (found) => {
     const details = await engine.runtime.inspectDetailed(found.id);
     const handle = params.stream ? await openAttach(engine, found, details, params) : undefined;

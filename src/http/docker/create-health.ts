@@ -26,7 +26,7 @@ export function isHealthDisabled(config: HealthConfig | null | undefined): boole
 }
 
 function hasTimes(config: HealthConfig | null | undefined): boolean {
-  return [config?.Interval, config?.Timeout, config?.StartPeriod, config?.Retries].some((value) => value !== undefined && value !== 0);
+  return [config?.Interval, config?.Timeout, config?.StartPeriod, config?.Retries].some((value) => value != null && value !== 0);
 }
 
 function commandOf([kind = "", ...rest]: readonly string[]): string {
@@ -39,13 +39,13 @@ function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function milliseconds(field: string, nanoseconds: number | undefined): number | undefined {
-  if (nanoseconds === undefined || nanoseconds === 0) return undefined;
+function milliseconds(field: string, nanoseconds: number | null | undefined): number | undefined {
+  if (nanoseconds == null || nanoseconds === 0) return undefined;
   if (nanoseconds < 1_000_000) throw new HttpError(400, `${field} in Healthcheck cannot be less than 1ms`);
   return nanoseconds / 1_000_000;
 }
 
-function retriesOf(retries: number | undefined): number {
-  if (retries !== undefined && retries < 0) throw new HttpError(400, "Retries in Healthcheck cannot be negative");
+function retriesOf(retries: number | null | undefined): number {
+  if (retries != null && retries < 0) throw new HttpError(400, "Retries in Healthcheck cannot be negative");
   return retries || defaults.retries;
 }

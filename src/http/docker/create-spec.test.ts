@@ -97,6 +97,7 @@ describe("a create body", () => {
       startGrace: 0,
       retries: 2,
     });
+    assert.equal(spec(readCreateBody({ Healthcheck: { Test: ["CMD", "x"], Timeout: null } })).health?.timeout, 30_000);
     assert.equal(spec({ Healthcheck: { Test: ["NONE"] } }).health, undefined);
     assert.throws(() => spec({ Healthcheck: { Test: ["CMD-SHELL", "x"], Interval: 1 } }), /cannot be less than 1ms/);
   });

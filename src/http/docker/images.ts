@@ -105,7 +105,9 @@ function imageReport(info: ImageInspectInfo, apiVersion: number): ImageInspect {
     Parent: info.parent ?? "",
     Comment: info.comment ?? "",
     Created: info.created ?? "0001-01-01T00:00:00Z",
-    ...(apiVersion < 45 ? { Container: info.container ?? "", ContainerConfig: {} } : {}),
+    // Gone from Docker's since 1.45; docker-compose 1 looks into it whatever the version.
+    Container: info.container ?? "",
+    ContainerConfig: imageConfig(info),
     DockerVersion: info.dockerVersion ?? "",
     Author: info.author ?? "",
     Config: imageConfig(info),

@@ -57,8 +57,10 @@ async function attempt(ctx: NativeContext, record: ContainerRecord, paths: Conta
     watchProcess(ctx, record.key, created.main);
     await connectAttaches(ctx, record.key);
     if (record.facts.spec.deleteOnExit) superviseRemoval(ctx, record.key, paths);
+    // Before the program can write its first line: whoever asks for the log since the start misses none.
+    const startedAt = Date.now();
     await startOciContainer(ctx, record, paths);
-    recordStart(ctx, record, paths, { ...created, restarts });
+    recordStart(ctx, record, paths, { ...created, restarts, startedAt });
   } catch (cause) {
     await undo(ctx, record, paths);
     throw recordFailure(ctx, record, paths, cause, restarts);
@@ -140,8 +142,13 @@ async function startOciContainer(ctx: NativeContext, record: ContainerRecord, pa
   throw new BerthError("start_failed", `cannot start container ${record.name}: ${reason}`, { id: record.key, reason, exitCode: startFailureCode(reason) });
 }
 
-function recordStart(ctx: NativeContext, record: ContainerRecord, paths: ContainerPaths, o: CreatedContainer & { readonly restarts: number }): void {
-  const { main, ports, cgroup, restarts } = o;
+function recordStart(
+  ctx: NativeContext,
+  record: ContainerRecord,
+  paths: ContainerPaths,
+  o: CreatedContainer & { readonly restarts: number; readonly startedAt: number },
+): void {
+  const { main, ports, cgroup, restarts, startedAt } = o;
   const monitor = processFromFile(paths.monitorPidFile);
   const run: ContainerRun = {
     status: "running",
@@ -152,7 +159,7 @@ function recordStart(ctx: NativeContext, record: ContainerRecord, paths: Contain
     monitorPid: monitor?.pid,
     monitorStart: monitor?.startTicks,
     cgroup,
-    startedAt: Date.now(),
+    startedAt,
     ...(restarts > 0 ? { restarts, restartDelayMs: record.run.restartDelayMs } : {}),
     ...(planOf(ctx, record) === undefined ? {} : { health: { status: "starting", failingStreak: 0 } }),
     hasExitKeeper: needsExitKeeper(ctx, record),
