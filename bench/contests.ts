@@ -172,8 +172,8 @@ export const contests: readonly Contest[] = [
     // The peer is dockerd by bare node:http: what is left is what the backend adds.
     rows: overheadCalls.map((call) => ({ name: `docker.overhead.${call}`, unit: "ms", target: { ratio: 1.15 } })),
     peerName: "dockerd",
-    rounds: 15,
-    warmups: 2,
+    rounds: 7,
+    warmups: 1,
     prepare: overheadSides,
   },
   {

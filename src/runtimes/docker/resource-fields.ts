@@ -28,13 +28,13 @@ export function restartField(policy: RestartPolicy, warnings: string[]): DockerR
   return { Name: restartNames[policy.kind], ...(policy.maxAttempts === undefined ? {} : { MaximumRetryCount: policy.maxAttempts }) };
 }
 
-/** The driver is named, because the engine's own default may be one whose logs cannot be read. Two files share the size. */
+/** The driver is named, because the engine's own default may be one whose logs cannot be read. Its files share the size. */
 export function logField(logs: LogsConfig, warnings: string[]): NonNullable<HostConfig["LogConfig"]> {
   if (logs.destination === "memory") warnings.push("logs.destination: the engine keeps logs on disk");
   if (logs.retentionSecs !== defaultRetentionSecs) warnings.push("logs.retentionSecs: the engine keeps logs until the container is removed");
   return {
     Type: "json-file",
-    Config: { "max-size": String(Math.max(1, Math.ceil(logs.maxSizeBytes / 2))), "max-file": "2" },
+    Config: { "max-size": String(Math.max(1, Math.ceil(logs.maxSizeBytes / logs.maxFiles))), "max-file": String(logs.maxFiles) },
   };
 }
 
