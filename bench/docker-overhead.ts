@@ -25,10 +25,18 @@ export async function overheadSides(stage: Stage): Promise<{ readonly berth: Sid
   const runtime = await openRuntime({ backend: "docker", endpoint: engine.endpoint });
   stage.scope.defer(() => runtime.close());
   const talker = standaloneId("overhead-talker");
-  await runtime.createContainer(talker, { image, command: { args: ["sh", "-c", `seq 1 ${logLines}; sleep 3600`] }, networkMode: { mode: "none" } });
+  await runtime.createContainer(talker, {
+    image,
+    command: { args: ["sh", "-c", `busybox seq 1 ${logLines}; exec sleep 3600`] },
+    networkMode: { mode: "none" },
+  });
   stage.scope.defer(() => runtime.removeContainer(talker));
   await runtime.startContainer(talker);
-  while ((await runtime.getLogs(talker)).length < logLines) await new Promise((resolve) => setTimeout(resolve, 20));
+  const deadline = Date.now() + 30_000;
+  while ((await runtime.getLogs(talker)).length < logLines) {
+    if (Date.now() > deadline) throw new Error(`the log never had ${logLines} lines`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   const { hexId = "" } = await runtime.inspectDetailed(talker);
   return {
     berth: () => figures(throughBackend(runtime, image, talker, slowTimes)),
