@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join } from "node:path";
 import type { Runtime } from "../runtime/runtime.ts";
 import { failureLines } from "./failure.ts";
 import type { CliHost } from "./host.ts";
@@ -10,6 +13,22 @@ export interface GlobalOptions {
   readonly runtime?: string | undefined;
   readonly backend?: string | undefined;
   readonly debug?: boolean | undefined;
+}
+
+/** Where `berth serve` listens by default, below the run directory. */
+const socketName = "docker.sock";
+
+/** The engine to talk to: the one that was asked for, else a daemon on our own socket that answers. `undefined`: embedded. */
+async function daemonEndpoint(asked: string | undefined, runDir = "/run/berth"): Promise<string | undefined> {
+  if (asked !== undefined) return asked;
+  const socket = join(runDir, socketName);
+  if (!existsSync(socket)) return undefined;
+  const isListening = await new Promise<boolean>((resolve) => {
+    const connection = createConnection(socket);
+    connection.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    connection.once("connect", () => connection.destroy());
+  });
+  return isListening ? `unix://${socket}` : undefined;
 }
 
 /** What a command has at hand. One is made for each call of the command line. */
@@ -27,15 +46,23 @@ export class CliContext implements AsyncDisposable {
 
   /** The runtime of this call, opened on first use and closed at the end. */
   runtime(o: { readonly ociRuntime?: string | undefined } = {}): Promise<Runtime> {
+    this.#opened ??= this.#open(o);
+    return this.#opened;
+  }
+
+  async #open(o: { readonly ociRuntime?: string | undefined }): Promise<Runtime> {
     const { env } = this.host;
-    this.#opened ??= this.host.openRuntime({
-      backend: backendName(this.globals.backend ?? (env.BERTH_BACKEND || "auto")),
+    const backend = this.globals.backend ?? (env.BERTH_BACKEND || undefined);
+    const runDir = this.globals.runDir ?? (env.BERTH_RUN_DIR || undefined);
+    const endpoint = backend === undefined ? await daemonEndpoint(env.BERTH_HOST || undefined, runDir) : undefined;
+    if (endpoint !== undefined) return await this.host.openRuntime({ backend: "docker", endpoint, onWarning: (text) => this.warn(text) });
+    return await this.host.openRuntime({
+      backend: backendName(backend ?? "auto"),
       root: this.globals.root ?? (env.BERTH_ROOT || undefined),
-      runDir: this.globals.runDir ?? (env.BERTH_RUN_DIR || undefined),
+      runDir,
       ociRuntime: o.ociRuntime ?? this.globals.runtime ?? (env.BERTH_OCI_RUNTIME || undefined),
       onWarning: (text) => this.warn(text),
     });
-    return this.#opened;
   }
 
   /** Aborts on SIGINT, SIGTERM or SIGHUP, which from then on no longer end the process by themselves. */

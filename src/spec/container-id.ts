@@ -84,6 +84,9 @@ export function shortId(hex: string): string {
 /** Label that carries the hex id from the caller through the backend (contract 1.1). */
 export const containerIdLabel = "dev.berth.container_id";
 
+/** Label that carries the string form of the id where an engine knows containers by labels only: on Docker's API. */
+export const idLabel = "dev.berth.id";
+
 export function sameContainerId(a: ContainerId, b: ContainerId): boolean {
   return a.service === b.service && a.replica === b.replica && a.role === b.role && a.nodeId === b.nodeId;
 }

@@ -3,7 +3,8 @@ import type { ContainerCreateBody } from "../../docker-api/containers.ts";
 import { checkName, namePattern } from "../../engine/names.ts";
 import { createStandalone } from "../../engine/standalone.ts";
 import { isBerthError, messageOf } from "../../errors.ts";
-import type { ContainerId } from "../../spec/container-id.ts";
+import { type ContainerId, initialName } from "../../spec/container-id.ts";
+import type { ServiceSpec } from "../../spec/service-spec.ts";
 import { canonicalReference, familiarName, parseReference } from "../../spec/reference.ts";
 import type { ImageInspectInfo } from "../../runtime/types.ts";
 import type { Call } from "../call.ts";
@@ -13,6 +14,7 @@ import { readCreateBody } from "./create-shape.ts";
 import { createPlan } from "./create-spec.ts";
 import { bindSourcesToMake } from "./create-storage.ts";
 import type { DockerEngine } from "./engine.ts";
+import { idFromLabel } from "./id-label.ts";
 import { withVolumesFrom } from "./volumes-from.ts";
 
 /** POST /containers/create */
@@ -25,7 +27,7 @@ export async function createContainer(engine: DockerEngine, call: Call): Promise
   const { spec, warnings } = createPlan({ body, image, platform: textParam(call.query, "platform") });
   makeBindSources(engine, body);
   await makeVolumes(engine, body);
-  const id = await create(engine, spec, name);
+  const id = await create(engine, { spec, name, own: idFromLabel(body.Labels) });
   try {
     const details = await engine.runtime.inspectDetailed(id);
     const hexId = details.hexId ?? (await engine.containers.find(details.name ?? "")).hexId;
@@ -65,14 +67,33 @@ export function shownImage(name: string): string {
   }
 }
 
-async function create(engine: DockerEngine, spec: Parameters<typeof createStandalone>[1], name: string | undefined): Promise<ContainerId> {
+interface Wanted {
+  readonly spec: ServiceSpec;
+  readonly name: string | undefined;
+  /** The client knows the container by an id of its own. */
+  readonly own: ContainerId | undefined;
+}
+
+async function create(engine: DockerEngine, { spec, name, own }: Wanted): Promise<ContainerId> {
   try {
-    return await createStandalone(engine.runtime, spec, { name });
+    return own === undefined ? await createStandalone(engine.runtime, spec, { name }) : await createOwn(engine, spec, own, name);
   } catch (error) {
     const holder = isBerthError(error, "conflict") && name !== undefined ? (await engine.containers.list()).find((found) => found.name === name) : undefined;
     if (holder === undefined) throw error;
     const text = `Conflict. The container name "/${name}" is already in use by container "${holder.hexId}". You have to remove (or rename) that container to be able to reuse that name.`;
     throw new HttpError(409, text, { cause: error });
+  }
+}
+
+async function createOwn({ runtime }: DockerEngine, spec: ServiceSpec, id: ContainerId, name: string | undefined): Promise<ContainerId> {
+  await runtime.createContainer(id, spec);
+  if (name === undefined || name === initialName(id)) return id;
+  try {
+    await runtime.renameContainer(id, name);
+    return id;
+  } catch (error) {
+    await runtime.removeContainer(id).catch(() => {});
+    throw error;
   }
 }
 

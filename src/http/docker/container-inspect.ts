@@ -11,6 +11,7 @@ import { refOf, withContainer } from "./container-ref.ts";
 import { mountPoints } from "./container-mounts.ts";
 import { networksReport, portMap } from "./container-networks.ts";
 import { exitCodeOf, healthReport, statusWord } from "./container-state.ts";
+import { withIdLabel } from "./id-label.ts";
 import type { DockerEngine } from "./engine.ts";
 import { graphDriver } from "./graph-driver.ts";
 import { hostConfigReport } from "./host-config-report.ts";
@@ -51,7 +52,7 @@ export function containerReport(engine: DockerEngine, found: FoundContainer, det
     HostConfig: hostConfigReport(details, body),
     GraphDriver: graphDriver,
     Mounts: mountPoints(details.mounts ?? [], body),
-    Config: configReport(details, body, hexId),
+    Config: configReport(details, body, found),
     NetworkSettings: networkSettings(details, hexId),
   };
 }
@@ -75,7 +76,7 @@ function stateReport(details: ContainerInspectDetails, state: ContainerState): C
   };
 }
 
-function configReport(details: ContainerInspectDetails, body: ContainerCreateBody | undefined, hexId: string): ContainerConfig {
+function configReport(details: ContainerInspectDetails, body: ContainerCreateBody | undefined, { id, hexId }: FoundContainer): ContainerConfig {
   const { spec } = details;
   const command = spec?.command;
   return {
@@ -97,7 +98,7 @@ function configReport(details: ContainerInspectDetails, body: ContainerCreateBod
     WorkingDir: details.workingDir ?? "",
     Entrypoint: body?.Entrypoint ?? command?.entrypoint ?? null,
     OnBuild: null,
-    Labels: details.labels ?? {},
+    Labels: withIdLabel(details.labels, id),
     ...(body?.StopSignal ? { StopSignal: body.StopSignal } : {}),
     ...(body?.StopTimeout == null ? {} : { StopTimeout: body.StopTimeout }),
   };

@@ -12,6 +12,7 @@ import { networksReport, portSummaries } from "./container-networks.ts";
 import { exitCodeOf, statusText, statusWord } from "./container-state.ts";
 import type { DockerEngine } from "./engine.ts";
 import { networkModeText } from "./host-config-report.ts";
+import { withIdLabel } from "./id-label.ts";
 import { unixSeconds } from "./times.ts";
 
 export async function listContainers(engine: DockerEngine, call: Call): Promise<void> {
@@ -44,7 +45,8 @@ export async function containerSummaries(engine: DockerEngine, o: ListOptions): 
 /** Gone between the two looks: it is not listed. */
 async function details(engine: DockerEngine, summary: ManagedContainer): Promise<ListedContainer | undefined> {
   try {
-    return { summary, details: await engine.runtime.inspectDetailed(summary.containerId) };
+    const labels = withIdLabel(summary.labels, summary.containerId);
+    return { summary: { ...summary, labels }, details: await engine.runtime.inspectDetailed(summary.containerId) };
   } catch (error) {
     if (isBerthError(error, "not_found")) return undefined;
     throw error;

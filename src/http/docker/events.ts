@@ -6,6 +6,7 @@ import type { RuntimeEvent } from "../../runtime/extras.ts";
 import type { Call } from "../call.ts";
 import { timeParam } from "../query.ts";
 import type { DockerEngine } from "./engine.ts";
+import { withIdLabel } from "./id-label.ts";
 import { matchesLabels } from "./label-filter.ts";
 
 const known = ["config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"];
@@ -37,7 +38,7 @@ export async function events(engine: DockerEngine, call: Call): Promise<void> {
   call.end();
 }
 
-export function eventMessage({ type, action, actor, time }: RuntimeEvent): EventMessage {
+export function eventMessage({ type, action, actor, time, containerId }: RuntimeEvent): EventMessage {
   const ms = time.getTime();
   const legacy =
     type === "container" ? { status: action, id: actor.id, from: actor.attributes["image"] ?? "" } : type === "image" ? { status: action, id: actor.id } : {};
@@ -45,7 +46,7 @@ export function eventMessage({ type, action, actor, time }: RuntimeEvent): Event
     ...legacy,
     Type: type,
     Action: action,
-    Actor: { ID: actor.id, Attributes: actor.attributes },
+    Actor: { ID: actor.id, Attributes: containerId === undefined ? actor.attributes : withIdLabel(actor.attributes, containerId) },
     scope: "local",
     time: Math.floor(ms / 1000),
     timeNano: ms * 1_000_000,

@@ -123,5 +123,5 @@ async function imageFacts(ctx: DockerContext, { image }: CompleteSpec): Promise<
 }
 
 function noLocalImage(name: string, cause: unknown): BerthError {
-  return new BerthError("not_found", `image ${name} is not on this engine; pull it first`, { container: name, image: name, cause });
+  return new BerthError("not_found", `no such image: ${name}; pull it first`, { container: name, image: name, cause });
 }

@@ -4,9 +4,9 @@ import type { EngineClient } from "../../docker-api/engine-client.ts";
 import { EngineError } from "../../docker-api/engine-error.ts";
 import { encodeFilters } from "../../docker-api/filters.ts";
 import { BerthError } from "../../errors.ts";
-import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import { type ContainerId, containerIdToString, idLabel } from "../../spec/container-id.ts";
 import type { CompleteSpec } from "../../spec/service-spec.ts";
-import { idLabel, stampOf } from "./labels.ts";
+import { stampOf } from "./labels.ts";
 import { number, text } from "./read.ts";
 
 export interface KnownContainer {

@@ -26,7 +26,7 @@ export function pullQuery(reference: Reference): { readonly fromImage: string; r
 }
 
 export function noSuchImage(image: string, cause: unknown): BerthError {
-  return new BerthError("not_found", `image ${image} is not on this engine`, { container: image, image, cause });
+  return new BerthError("not_found", `no such image: ${image}; pull it first`, { container: image, image, cause });
 }
 
 /** An engine's refusal about an image: 404 names it as the caller wrote it, an ambiguous prefix is the caller's mistake. */

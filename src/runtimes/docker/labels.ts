@@ -1,12 +1,10 @@
 /** The labels by which Berth knows its containers on an engine that it shares with others. */
-import { containerIdLabel, type ContainerId, containerIdToString, parseContainerId } from "../../spec/container-id.ts";
+import { containerIdLabel, type ContainerId, containerIdToString, idLabel, parseContainerId } from "../../spec/container-id.ts";
 import { completeSpec } from "../../spec/complete-spec.ts";
 import { isRecord } from "../../spec/descriptor.ts";
 import type { CompleteSpec, ServiceSpec } from "../../spec/service-spec.ts";
 import { stringRecord } from "./read.ts";
 
-/** String form of the {@link ContainerId}: what makes a container ours. */
-export const idLabel = "dev.berth.id";
 /** The description as completed at create; variables from the engine's environment stay names. */
 const specLabel = "dev.berth.spec";
 const warningsLabel = "dev.berth.warnings";

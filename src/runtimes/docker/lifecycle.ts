@@ -39,15 +39,30 @@ async function startFailure(ctx: DockerContext, id: ContainerId, engineId: strin
   if (!(thrown instanceof EngineError) || isNoSuchContainer(thrown)) return thrown;
   const { engineMessage } = thrown;
   if (/paused|marked for removal|being removed|removal of container/i.test(engineMessage)) return new BerthError("conflict", engineMessage, { cause: thrown });
-  const { State: state } = await inspectEngine(ctx, engineId);
   const key = containerIdToString(id);
-  const code = number(state?.ExitCode);
   return new BerthError("start_failed", `cannot start container ${key}: ${engineMessage}`, {
     id: key,
     reason: engineMessage,
-    exitCode: code === undefined || code === 0 ? 128 : code,
+    exitCode: (await recordedExitCode(ctx, engineId)) || toldExitCode(engineMessage),
     cause: thrown,
   });
+}
+
+/** `undefined` when the container is gone: with `deleteOnExit` a start that fails removes it. */
+async function recordedExitCode(ctx: DockerContext, engineId: string): Promise<number | undefined> {
+  try {
+    const { State: state } = await inspectEngine(ctx, engineId);
+    return number(state?.ExitCode);
+  } catch (thrown) {
+    if (isNoSuchContainer(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+/** As the docker command reads the engine's words. */
+function toldExitCode(engineMessage: string): number {
+  if (/not found|no such file or directory/i.test(engineMessage)) return 127;
+  return /permission denied|is a directory/i.test(engineMessage) ? 126 : 128;
 }
 
 const defaultStopMs = 10_000;

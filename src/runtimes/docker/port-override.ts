@@ -6,7 +6,8 @@ import { BerthError } from "../../errors.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { CompleteSpec } from "../../spec/service-spec.ts";
 import type { DockerContext } from "./context.ts";
-import { idLabel, stampOf } from "./labels.ts";
+import { stampOf } from "./labels.ts";
+import { idLabel } from "../../spec/container-id.ts";
 
 const attempts = 50;
 
