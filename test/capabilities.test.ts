@@ -1,9 +1,12 @@
-/** What backends say they can do: the command prints it. */
+/** What backends say they can do: the command prints it, the page about backends shows it. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { backendCapabilities } from "../src/open-runtime.ts";
 import { runtimeMethods } from "../src/runtime/capabilities.ts";
 import { createMockRuntime } from "../src/runtimes/mock/index.ts";
+import { capabilityTable, tableMarks } from "../scripts/lib/capability-table.ts";
 import { CliBench } from "./support/cli-host.ts";
 
 test("berth capabilities shows every method of every backend", async () => {
@@ -22,4 +25,10 @@ test("berth capabilities --json is a list of cells, with a reason for whatever i
     cells.filter(({ support, reason }) => support !== "real" && support !== "neutral" && reason === undefined),
     [],
   );
+});
+
+test("the table in docs/backends.md is the backends' own", async () => {
+  const page = readFileSync(join(import.meta.dirname, "../docs/backends.md"), "utf8");
+  const shown = page.slice(page.indexOf(tableMarks.begin) + tableMarks.begin.length, page.indexOf(tableMarks.end)).trim();
+  assert.equal(shown, capabilityTable(await backendCapabilities()), "run node scripts/backends-table.ts");
 });

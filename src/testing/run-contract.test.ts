@@ -14,6 +14,7 @@ async function outputOf(options: string): Promise<string> {
   writeFileSync(
     file,
     `import { createMockRuntime } from ${JSON.stringify(join(here, "../runtimes/mock/index.ts"))};
+import { UnsupportedError } from ${JSON.stringify(join(here, "../errors.ts"))};
 import { runContract } from ${JSON.stringify(join(here, "run-contract.ts"))};
 const cases = [
   { name: "first case", needs: [], run: async (t) => void (await t.create()) },
@@ -21,6 +22,9 @@ const cases = [
 ];
 runContract({ name: "mock", cases, timeoutMs: 2000, ...(${options}), open: async () => {
   const runtime = createMockRuntime();
+  const refusal = { support: "unsupported", reason: "not in this test" };
+  runtime.capabilities = { ...runtime.capabilities, archiveGet: refusal };
+  runtime.archiveGet = async () => { throw new UnsupportedError("archiveGet", "mock", refusal.reason); };
   const images = { demo: "a.example/demo:1", configured: "a.example/configured:1" };
   for (const reference of Object.values(images)) runtime.control.publishImage(reference, { config: { cmd: ["x"] } });
   return { runtime, images, reopen: async () => runtime.reopen(), close: () => runtime.close() };

@@ -40,7 +40,11 @@ describe("the command line, embedded and through a daemon", () => {
 
   test("output and exit code of a run, of an exec, and of what cannot be run", () => {
     assert.equal(both("run", "--rm", image, "sh", "-c", "echo out; echo err >&2; exit 7"), "out\n");
-    both("run", "--rm", "--name", "missing", image, "no-such-program");
+    for (const env of [{}, { BERTH_HOST: daemon.endpoint }]) {
+      const { code, stderr } = berth(env, "run", "--rm", "--name", "missing", image, "no-such-program");
+      assert.equal(code, 127);
+      assert.match(stderr, /^berth: cannot start container .*`no-such-program` not found in \$PATH/);
+    }
     both("run", "--rm", "--name", "fed", image, "cat");
   });
 
