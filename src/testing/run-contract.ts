@@ -39,6 +39,8 @@ export function runContract(o: ContractOptions): void {
   const cases = o.cases ?? allCases;
   describe(`contract: ${o.name}`, { concurrency: false }, () => {
     let opened: OpenedBackend;
+    /** Methods that did their work in a case that passed. */
+    const worked = new Set<RuntimeMethod>();
     before(async () => {
       opened = await o.open();
       await opened.runtime.pullImage(opened.images.demo);
@@ -74,11 +76,24 @@ export function runContract(o: ContractOptions): void {
         const seen = new Set<RuntimeMethod>();
         const recorded = { ...opened, runtime: recordCalls(opened.runtime, seen), reopen: async () => recordCalls(await opened.reopen(), seen) };
         await runCase(recorded, one, t.signal);
+        for (const method of seen) worked.add(method);
         if (process.env["BERTH_CONTRACT_OUTCOMES"] !== undefined) t.diagnostic(`methods ${[...seen].join(" ")}`);
+      });
+    }
+    if (o.cases === undefined) {
+      test("every method that is not unsupported was seen to work", () => {
+        const supported = runtimeMethods.filter((method) => method !== asksTheInternet && opened.runtime.capabilities[method].support !== "unsupported");
+        assert.deepEqual(
+          supported.filter((method) => !worked.has(method)),
+          [],
+        );
       });
     }
   });
 }
+
+/** Its answer is that of a public index; no case can bring one to every engine. */
+const asksTheInternet: RuntimeMethod = "searchImages";
 
 function missingTrait(one: ContractCase, lacks: Partial<Readonly<Record<string, string>>>): string | undefined {
   const missing = one.needs.find((need) => lacks[need] !== undefined);
