@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { superviseUntilClosed } from "../../src/open-runtime.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { openCompositeRuntime } from "../../src/runtimes/composite/open.ts";
 import { createMockRuntime } from "../../src/runtimes/mock/index.ts";
@@ -13,8 +14,8 @@ runContract({ name: "composite of two mocks", open: openTwoMocks, lacks: mockLac
 
 async function openTwoMocks(): Promise<OpenedBackend> {
   const root = mkdtempSync(join(tmpdir(), "berth-contract-"));
-  const primary = createMockRuntime({ programs: simulateProgram });
-  const secondary = createMockRuntime({ programs: simulateProgram, registry: primary.control.registry });
+  const primary = superviseUntilClosed(createMockRuntime({ programs: simulateProgram }));
+  const secondary = superviseUntilClosed(createMockRuntime({ programs: simulateProgram, registry: primary.control.registry }));
   const images = publishImages(primary);
   const open = (): Promise<Runtime> =>
     openCompositeRuntime({
@@ -31,6 +32,7 @@ async function openTwoMocks(): Promise<OpenedBackend> {
     reopen: open,
     close: async () => {
       await runtime.close();
+      await Promise.all([primary.close(), secondary.close()]);
       rmSync(root, { recursive: true, force: true });
     },
   };

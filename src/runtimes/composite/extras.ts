@@ -9,13 +9,14 @@ import { compositeNetworks } from "./networks.ts";
 import type { Owners } from "./owners.ts";
 import { compositeVolumes } from "./volumes.ts";
 
-type ContainerExtra = "attachContainer" | "resizeContainer" | "openExec";
+type ContainerExtra = "attachContainer" | "resizeContainer" | "restartContainer" | "openExec";
 type ImageExtra = "pushImage" | "resolveImage";
 
 export function compositeExtras(children: Children, owners: Owners): RuntimeExtras {
   const extras = {
     attachContainer: async (id: ContainerId, ...rest) => await (await ownersExtra(owners, id, "attachContainer"))(id, ...rest),
     resizeContainer: async (id: ContainerId, ...rest) => await (await ownersExtra(owners, id, "resizeContainer"))(id, ...rest),
+    restartContainer: async (id: ContainerId, ...rest) => await (await ownersExtra(owners, id, "restartContainer"))(id, ...rest),
     openExec: async (id: ContainerId, ...rest) => await (await ownersExtra(owners, id, "openExec"))(id, ...rest),
     pushImage: async (image, ...rest) => await (await holdersExtra(children, image, "pushImage"))(image, ...rest),
     resolveImage: async (...args) => await extraOf(children.primary, "resolveImage")(...args),
