@@ -35,14 +35,21 @@ export async function mergedEvents(children: Children, o: EventsOptions = {}): P
   return guardedStream((ended) => {
     // Also a stream that nobody ever read from is left.
     ended.addEventListener("abort", leave, { once: true });
-    return merge(sources, place, leave);
+    return merge({ sources, from: place, leave, ended });
   }, o.signal);
 }
 
 type Arrival = { readonly name: string; readonly step: IteratorResult<RuntimeEvent> } | { readonly name: string; readonly error: unknown };
 
+interface Merging {
+  readonly sources: ReadonlyMap<string, AsyncIterator<RuntimeEvent>>;
+  readonly from: Place;
+  readonly leave: () => void;
+  readonly ended: AbortSignal;
+}
+
 /** At most one event of each child is waiting. When the reader has left, `leave` ends the children's streams and so this one. */
-async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: Place, leave: () => void): AsyncGenerator<RuntimeEvent> {
+async function* merge({ sources, from, leave, ended }: Merging): AsyncGenerator<RuntimeEvent> {
   const arrived: Arrival[] = [];
   let wake = (): void => {};
   const take = (arrival: Arrival): void => {
@@ -74,6 +81,7 @@ async function* merge(sources: Map<string, AsyncIterator<RuntimeEvent>>, from: P
         yield { ...next.step.value, cursor: cursorOf(place), sequence: sumOf(place) };
       }
     }
+    ended.throwIfAborted();
   } finally {
     leave();
   }
