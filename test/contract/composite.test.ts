@@ -7,10 +7,15 @@ import { type OpenedBackend, runContract } from "../../src/testing/run-contract.
 import { openDemoRegistry } from "../support/demo-registry.ts";
 import { startDockerd } from "../support/dockerd.ts";
 
+/** A composite pulls on all its children, and only those that keep credentials have them. */
+const noStore = "the docker backend keeps no credentials of its own: it takes the call's, else those of Docker's config file";
+
 runContract({
   name: "composite of native and docker",
   open: openComposite,
   skips: {
+    "stored credentials are used for a pull without its own, and no more once they are removed": noStore,
+    "stored credentials are there for whoever opens the state next": noStore,
     "prune takes nothing that a pull or a create in progress needs": "dockerd refuses a prune while another one runs",
     "removal by id or digest takes an image of one name": "on dockerd a removal by digest takes that name only, and the tag stays",
   },
