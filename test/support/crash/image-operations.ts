@@ -68,10 +68,10 @@ function assertOnlyWhatIsNeeded(w: CrashWorld): void {
 }
 
 export const imageOperations: readonly Operation[] = [
-  { name: "image import", points: 16, run: async (w) => void (await importIt(w)), after: (w) => useAndRemove(w, importIt) },
+  { name: "image import", points: 8, run: async (w) => void (await importIt(w)), after: (w) => useAndRemove(w, importIt) },
   {
     name: "image load",
-    points: 20,
+    points: 8,
     prepare: async (w) => {
       await importIt(w);
       await save(w, archive(w));
@@ -82,14 +82,14 @@ export const imageOperations: readonly Operation[] = [
   },
   {
     name: "image save",
-    points: 6,
+    points: 4,
     prepare: async (w) => void (await importIt(w)),
     run: (w) => save(w, archive(w)),
     after: (w) => useAndRemove(w, importIt),
   },
   {
     name: "image removal",
-    points: 10,
+    points: 6,
     prepare: async (w) => void (await importIt(w)),
     run: (w) => w.runtime.removeImage(reference(w), false),
     after: (w) => useAndRemove(w, importIt),

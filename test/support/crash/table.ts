@@ -99,7 +99,7 @@ export const operations: readonly Operation[] = [
   ...imageOperations,
   {
     name: "pull",
-    points: 14,
+    points: 8,
     ownState: true,
     run: (w) => w.runtime.pullImageWithPolicy(w.image, "always"),
     after: async (w) => {
@@ -109,7 +109,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "create",
-    points: 16,
+    points: 8,
     run: (w) => w.runtime.createContainer(w.id, withVolumes(w)),
     after: async (w) => {
       await useContainer(w, withVolumes(w));
@@ -124,14 +124,14 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "start",
-    points: 18,
+    points: 10,
     prepare: (w) => w.runtime.createContainer(w.id, spec(w)),
     run: (w) => w.runtime.startContainer(w.id),
     after: (w) => useContainer(w),
   },
   {
     name: "stop",
-    points: 10,
+    points: 6,
     prepare: async (w) => {
       await w.runtime.createContainer(w.id, spec(w));
       await w.runtime.startContainer(w.id);
@@ -145,7 +145,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "remove",
-    points: 16,
+    points: 8,
     prepare: async (w) => {
       await w.runtime.createContainer(w.id, spec(w, { storage: [{ type: "anonymous", target: "/etc" }] }));
       await w.runtime.startContainer(w.id);
@@ -158,7 +158,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "volume create",
-    points: 12,
+    points: 6,
     run: async (w) => void (await volumes(w).create({ name: w.name, labels: { kept: "whole" } })),
     after: async (w) => {
       const { labels } = await volumes(w).create({ name: w.name, labels: { kept: "whole" } });
@@ -168,7 +168,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "volume remove",
-    points: 14,
+    points: 8,
     prepare: async (w) => {
       const { mountpoint } = await volumes(w).create({ name: w.name });
       for (let directory = 0; directory < 20; directory++) {
@@ -186,7 +186,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "network create",
-    points: 6,
+    points: 4,
     run: async (w) => void (await networks(w).create({ name: w.name, labels: { kept: "whole" }, enableIpv6: true })),
     after: async (w) => {
       const found = (await networks(w).list()).find(({ name }) => name === w.name) ?? (await networks(w).create({ name: w.name, labels: { kept: "whole" } }));
@@ -197,7 +197,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "network remove",
-    points: 6,
+    points: 4,
     prepare: async (w) => {
       await networks(w).create({ name: w.name });
       await useContainer(w, spec(w, { networks: [w.name] }));
@@ -212,7 +212,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "start with names",
-    points: 10,
+    points: 6,
     prepare: async (w) => {
       await networks(w).create({ name: w.name });
       await w.runtime.createContainer(w.id, spec(w, { networks: [{ name: w.name, aliases: ["alias"] }] }));
@@ -227,21 +227,21 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "network connect",
-    points: 12,
+    points: 6,
     prepare: (w) => besideNetwork(w, []),
     run: (w) => networks(w).connect(w.name, w.id, { aliases: ["late"] }),
     after: useNetwork,
   },
   {
     name: "network disconnect",
-    points: 12,
+    points: 6,
     prepare: (w) => besideNetwork(w, [w.name]),
     run: (w) => networks(w).disconnect(w.name, w.id),
     after: useNetwork,
   },
   {
     name: "commit",
-    points: 14,
+    points: 8,
     prepare: async (w) => {
       await w.runtime.createContainer(w.id, spec(w));
       await w.runtime.startContainer(w.id);
@@ -261,7 +261,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "copy into a running container",
-    points: 10,
+    points: 6,
     prepare: async (w) => {
       await w.runtime.createContainer(w.id, spec(w));
       await w.runtime.startContainer(w.id);
@@ -271,7 +271,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "copy into a stopped container",
-    points: 12,
+    points: 6,
     prepare: (w) => w.runtime.createContainer(w.id, spec(w)),
     run: (w) => w.runtime.archivePut(w.id, "/", manyFiles),
     after: useCopies,
