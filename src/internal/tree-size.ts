@@ -44,7 +44,7 @@ const workerFile = new URL(`./tree-size-worker${import.meta.url.slice(import.met
 export async function sizesOfTrees(directories: readonly string[], signal?: AbortSignal): Promise<readonly number[]> {
   signal?.throwIfAborted();
   if (directories.length === 0) return [];
-  const worker = new Worker(workerFile, { name: "berth-tree-size", execArgv: [], workerData: directories });
+  const worker = new Worker(workerFile, { name: "berth-tree-size", execArgv: [], workerData: directories, trackUnmanagedFds: false });
   const done = Promise.withResolvers<readonly number[]>();
   const stop = (): void => done.reject(signal?.reason);
   signal?.addEventListener("abort", stop, { once: true });

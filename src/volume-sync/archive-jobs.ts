@@ -33,7 +33,7 @@ export async function unpack(file: string, directory: string, signal?: AbortSign
 
 async function run(job: ArchiveJob, signal: AbortSignal | undefined): Promise<Packed | undefined> {
   signal?.throwIfAborted();
-  const worker = new Worker(workerFile, { name: "berth-volume-archive", execArgv: [], workerData: job });
+  const worker = new Worker(workerFile, { name: "berth-volume-archive", execArgv: [], workerData: job, trackUnmanagedFds: false });
   const done = Promise.withResolvers<ArchiveAnswer>();
   const stop = (): void => done.reject(signal?.reason);
   signal?.addEventListener("abort", stop, { once: true });
