@@ -12,12 +12,12 @@ export function heldResources(): Held {
   return { descriptors: descriptors(), children: children(), handles: handles() };
 }
 
-/** What there is more of than before, as text; empty when nothing. */
-export function growth(before: Held, now: Held): readonly string[] {
-  const kinds = Object.entries(now.handles).filter(([kind, count]) => count > (before.handles[kind] ?? 0));
+/** What there is more of than before, by more than `slack`, as text; empty when nothing. */
+export function growth(before: Held, now: Held, slack = 0): readonly string[] {
+  const kinds = Object.entries(now.handles).filter(([kind, count]) => count > (before.handles[kind] ?? 0) + slack);
   return [
-    ...(now.descriptors > before.descriptors ? [`descriptors: ${before.descriptors} → ${now.descriptors}`] : []),
-    ...(now.children > before.children ? [`child processes: ${before.children} → ${now.children}`] : []),
+    ...(now.descriptors > before.descriptors + slack ? [`descriptors: ${before.descriptors} → ${now.descriptors}`] : []),
+    ...(now.children > before.children + slack ? [`child processes: ${before.children} → ${now.children}`] : []),
     ...kinds.map(([kind, count]) => `${kind}: ${before.handles[kind] ?? 0} → ${count}`),
   ];
 }

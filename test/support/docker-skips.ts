@@ -22,6 +22,7 @@ const mountPoints = "seen: the directories dockerd makes for mount points are li
 
 export const dockerSkips: Readonly<Record<string, string>> = {
   "a volume's events tell when it was made, mounted by whom, let go and removed": "seen: the last event, destroy, was not there when the history was read",
+  "copies, exports and commits are told as events, in Docker's words": "seen: the last event, commit, was not there when the history was read",
   "a path that is not there, or no path at all, is refused before anything is sent": "seen: a HEAD for such a path answers 500 without a word",
   "an archive goes only into a directory that is there": 'seen: status 500, "extraction point is not a directory"',
   "no entry leaves the directory it is put into": "seen: names with .. are taken, and resolved below the container's root",

@@ -1,5 +1,5 @@
 /** A dockerd of a test's own: its data, sockets, containerd and control groups, nothing shared with one the host may run. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -89,7 +89,17 @@ function cleanUp(dir: string, cgroup: string): void {
   const base = "/sys/fs/cgroup";
   const hierarchies = readdirSync(base, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const path of [base, ...hierarchies.map(({ name }) => join(base, name))].map((parent) => join(parent, cgroup))) removeGroups(path);
+  unmountBelow(dir);
   rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+}
+
+/** What a container that would not end has left mounted, in the namespaces of this test. Last mounted first. */
+function unmountBelow(dir: string): void {
+  const targets = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((target) => target.startsWith(`${dir}/`));
+  for (const target of targets.reverse()) spawnSync("umount", ["-l", target]);
 }
 
 /** Deepest first. A group that still holds a process stays; the namespaces take that with them. */

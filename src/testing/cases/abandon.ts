@@ -32,6 +32,8 @@ async function eventsOf({ runtime }: ContractContext, _: ContainerId, o: CallOpt
 }
 
 const rounds = 5;
+/** A pool may keep one connection more than before; a leak, in whichever way of leaving, grows by one a round. */
+const slack = rounds - 1;
 
 export const abandonCases: readonly ContractCase[] = streams.map((stream) => ({
   name: `${stream.name}: left after its first item, before it, or by an abort, nothing stays`,
@@ -44,8 +46,8 @@ export const abandonCases: readonly ContractCase[] = streams.map((stream) => ({
     await settled(before, (now) => (before = now));
     for (let round = 0; round < rounds; round++) await leaveInEveryWay(stream, t, id);
     await eventually(
-      () => `back to what was held before (${growth(before, heldResources()).join(", ")})`,
-      () => growth(before, heldResources()).length === 0,
+      () => `back to what was held before (${growth(before, heldResources(), slack).join(", ")})`,
+      () => growth(before, heldResources(), slack).length === 0,
       15_000,
     );
   },
