@@ -272,7 +272,7 @@ export const logCases: readonly ContractCase[] = [
       const id = await t.service({ initContainer: true });
       const held = (): number => process.getActiveResourcesInfo().length;
       const before = held();
-      const processes = await firstSample(t, id);
+      const processes = await processesOf(t, id);
       for (let repetition = 0; repetition < 15; repetition++) {
         for await (const _ of await t.runtime.logsStream(id, { follow: true })) break;
         for await (const _ of await t.runtime.statsStream(id)) break;
@@ -374,6 +374,16 @@ export const logCases: readonly ContractCase[] = [
     },
   },
 ];
+
+/** How many it is made of. It says that it is ready a moment before it starts its last one, so the most of a second is taken. */
+async function processesOf(t: ContractContext, id: ContainerId): Promise<number> {
+  let most = 0;
+  for (let look = 0; look < 10; look++) {
+    most = Math.max(most, await firstSample(t, id));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return most;
+}
 
 async function firstSample(t: ContractContext, id: ContainerId): Promise<number> {
   for await (const sample of await t.runtime.statsStream(id)) return sample.pidsCurrent;
