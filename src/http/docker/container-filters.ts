@@ -7,7 +7,7 @@ import { canonicalReference, parseReference } from "../../spec/reference.ts";
 import { HttpError } from "../status.ts";
 import { exitCodeOf, statusWord } from "./container-state.ts";
 import type { DockerEngine } from "./engine.ts";
-import { matchesLabels } from "./label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 
 export interface ListedContainer {
   readonly summary: ManagedContainer;

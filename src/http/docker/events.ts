@@ -7,7 +7,7 @@ import type { Call } from "../call.ts";
 import { timeParam } from "../query.ts";
 import type { DockerEngine } from "./engine.ts";
 import { withIdLabel } from "./id-label.ts";
-import { matchesLabels } from "./label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 
 const known = ["config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"];
 

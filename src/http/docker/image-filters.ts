@@ -4,7 +4,7 @@ import type { ImageInfo, ImageInspectInfo } from "../../runtime/types.ts";
 import { HttpError } from "../status.ts";
 import type { DockerEngine } from "./engine.ts";
 import { familiar } from "./images.ts";
-import { matchesLabels } from "./label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { untilOf } from "./prune-filters.ts";
 
 export interface ListedImage {

@@ -7,7 +7,8 @@ import type { Call } from "../call.ts";
 import { boolParam } from "../query.ts";
 import { HttpError } from "../status.ts";
 import type { DockerEngine } from "./engine.ts";
-import { matchesLabels, pruneLabels } from "./label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
+import { pruneLabels } from "./label-filter.ts";
 import { checkShape, stringMap } from "./wire-shape.ts";
 
 export function volumesOf(engine: DockerEngine): VolumesFacet {

@@ -7,7 +7,7 @@ import { BerthError } from "../../errors.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { Call } from "../call.ts";
 import { withContainer } from "../docker/container-ref.ts";
-import { matchesLabels } from "../docker/label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { type ContainerInfo, toContainerInfo } from "./container-info.ts";
 import { toServiceSpec } from "./create-spec.ts";
 import { type NativeRoute, route } from "./define.ts";

@@ -4,7 +4,7 @@ import { UnsupportedError } from "../../errors.ts";
 import type { RuntimeEvent } from "../../runtime/extras.ts";
 import type { Call } from "../call.ts";
 import { timeParam } from "../query.ts";
-import { matchesLabels } from "../docker/label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { type NativeRoute, route } from "./define.ts";
 import type { NativeEngine } from "./engine.ts";
 import { listed } from "./schemas.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { BerthError, UnsupportedError } from "../../errors.ts";
 import type { NetworkDetails, NetworksFacet, VolumeDetails } from "../../runtime/extras.ts";
 import { withContainer } from "../docker/container-ref.ts";
-import { matchesLabels } from "../docker/label-filter.ts";
+import { matchesLabels } from "../../runtime/label-filter.ts";
 import { volumesOf } from "../docker/volumes.ts";
 import { type NativeRoute, route } from "./define.ts";
 import type { NativeEngine } from "./engine.ts";
