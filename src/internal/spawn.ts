@@ -23,7 +23,10 @@ export const childEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: "C",
 };
 
-/** Runs to the end and answers whatever the exit code was. Rejects when the program could not be started. */
+/**
+ * Runs to the end and answers whatever the exit code was. Rejects when the program could not be started.
+ * It has a session of its own: a Ctrl-C at our terminal is for us to handle, and would kill it in the middle of its work.
+ */
 export function runToEnd(
   program: string,
   args: readonly string[],
@@ -39,6 +42,7 @@ export function runToEnd(
     const child: ChildProcess = spawn(program, args, {
       stdio: [o.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       env: o.env ?? childEnvironment,
+      detached: true,
     });
     const aborted = onAbort(o.signal, () => child.kill("SIGKILL"));
     let stdout = "";

@@ -13,6 +13,7 @@ export function startMonitor(conmon: string, args: readonly string[], cwd: strin
       cwd,
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       env: { ...childEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+      detached: true,
     });
     const [, , stderr, sync, start] = child.stdio;
     let text = "";
