@@ -26,13 +26,7 @@ export const checks: readonly Check[] = [
 ];
 
 /** The daemon, driven by the clients people use; slow because of them. */
-const daemonFiles = [
-  "test/integration/daemon-http.test.ts",
-  "test/integration/daemon-docker-cli.test.ts",
-  "test/integration/daemon-clients.test.ts",
-  "test/integration/daemon-crash.test.ts",
-  "test/integration/daemon-reference.test.ts",
-];
+const daemonFiles = ["test/integration/daemon-*.test.ts"];
 
 export const groups: readonly TestGroup[] = [
   { name: "structure", files: ["test/*.test.ts"], not: ["test/readme.test.ts"], needsRoot: false, atOnce: 2 },

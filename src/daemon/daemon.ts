@@ -14,7 +14,7 @@ import { FileLock } from "../internal/file-lock.ts";
 import type { BackendName } from "../open-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { version } from "../version.ts";
-import { type Address, listen, parseAddresses, socketGroup, tlsOptions } from "./listeners.ts";
+import { type Address, certificateNames, listen, parseAddresses, socketGroup, tlsOptions } from "./listeners.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { requestLog } from "./request-log.ts";
@@ -140,9 +140,11 @@ interface Guard {
 function listenerOptions(address: Address, guard: Guard): ListenerOptions {
   if (address.kind === "tcp") {
     const certified = guard.hasClientCertificates ? ({ role: "admin", name: "client certificate" } as const) : undefined;
-    return { isUnix: false, names: [address.host], tls: guard.tls, identify: identifier(guard.tokens, certified) };
+    const isCertified = certificateNames(guard.tls);
+    const isOurName = (host: string): boolean => host === address.host || isCertified(host);
+    return { isUnix: false, isOurName, tls: guard.tls, identify: identifier(guard.tokens, certified) };
   }
-  return { isUnix: true, names: [], identify: identifier(guard.tokens, { role: "admin", name: "socket" }) };
+  return { isUnix: true, isOurName: () => false, identify: identifier(guard.tokens, { role: "admin", name: "socket" }) };
 }
 
 async function closeAll(servers: readonly HttpServer[], graceMs: number): Promise<void> {

@@ -1,8 +1,10 @@
 /** Sockets the daemon listens on: unix sockets, TCP with TLS, and those systemd hands over. */
+import { X509Certificate } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 import type { ServerOptions as TlsOptions } from "node:https";
+import { createSecureContext } from "node:tls";
 import { BerthError, messageOf } from "../errors.ts";
 import type { DaemonSettings } from "./options.ts";
 
@@ -13,6 +15,8 @@ export type Address =
 
 /** First descriptor of systemd's socket activation (sd_listen_fds(3)). */
 const firstFd = 3;
+/** Longest time a client of the TCP socket has until we know who it is. */
+const handshakeWithinMs = 15_000;
 
 /** Throws `configuration` for an address that cannot be understood. */
 export function parseAddresses(settings: Pick<DaemonSettings, "host">, env: NodeJS.ProcessEnv): readonly Address[] {
@@ -118,12 +122,26 @@ function readGroups(): ReadonlyMap<string, number> {
   }
 }
 
-/** Throws `configuration` when a file cannot be read. */
+/** Throws `configuration` when a file cannot be read, or is not the key or certificate it should be. */
 export function tlsOptions(settings: DaemonSettings): TlsOptions | undefined {
   const { tlsCert, tlsKey, tlsCaCert } = settings;
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const client = tlsCaCert === undefined ? {} : { ca: read(tlsCaCert), requestCert: true, rejectUnauthorized: true };
-  return { cert: read(tlsCert), key: read(tlsKey), minVersion: "TLSv1.2", ...client };
+  const files = { cert: read(tlsCert), key: read(tlsKey), ...(tlsCaCert === undefined ? {} : { ca: read(tlsCaCert) }) };
+  try {
+    createSecureContext(files);
+  } catch (cause) {
+    const problem = `tls-cert ${tlsCert} and tls-key ${tlsKey} cannot be used: ${messageOf(cause)}`;
+    throw new BerthError("configuration", `${problem}; both must be PEM, and the key the certificate's`, { cause });
+  }
+  const client = tlsCaCert === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  return { ...files, ...client, minVersion: "TLSv1.2", handshakeTimeout: handshakeWithinMs };
+}
+
+/** Names of the certificate, wildcards included. */
+export function certificateNames(tls: TlsOptions | undefined): (host: string) => boolean {
+  if (!(tls?.cert instanceof Buffer)) return () => false;
+  const certificate = new X509Certificate(tls.cert);
+  return (host) => certificate.checkHost(host) !== undefined;
 }
 
 function read(path: string): Buffer {

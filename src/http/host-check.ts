@@ -6,13 +6,10 @@ import { HttpError } from "./status.ts";
 /** Clients of a unix socket say `docker`, `localhost`, the escaped path, or nothing at all. */
 const plainNames = /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/i;
 
-/**
- * Throws 403 for a Host that is a public name we are not known by (DNS rebinding) and for an Origin other than our own.
- * `names` are those the listener's certificate or configuration gives it.
- */
-export function checkHost(headers: IncomingHttpHeaders, o: { readonly isUnix: boolean; readonly names: readonly string[] }): void {
+/** Throws 403 for a Host that is a public name we are not known by (DNS rebinding) and for an Origin other than our own. */
+export function checkHost(headers: IncomingHttpHeaders, o: { readonly isUnix: boolean; readonly isOurName: (host: string) => boolean }): void {
   const host = hostName(headers.host);
-  if (!o.isUnix && host !== "" && !isKnown(host, o.names)) {
+  if (!o.isUnix && host !== "" && !isKnown(host, o.isOurName)) {
     throw new HttpError(403, `this engine is not called ${JSON.stringify(host)}; use its address or a name of its certificate`);
   }
   const { origin } = headers;
@@ -21,8 +18,8 @@ export function checkHost(headers: IncomingHttpHeaders, o: { readonly isUnix: bo
   }
 }
 
-function isKnown(host: string, names: readonly string[]): boolean {
-  return isIP(host) !== 0 || plainNames.test(host) || host.endsWith(".localhost") || names.includes(host);
+function isKnown(host: string, isOurName: (host: string) => boolean): boolean {
+  return isIP(host) !== 0 || plainNames.test(host) || host.endsWith(".localhost") || isOurName(host);
 }
 
 function isOwnOrigin(origin: string, host: string | undefined): boolean {

@@ -15,8 +15,8 @@ import { type Dialect, errorBody, HttpError, statusOf } from "./status.ts";
 
 export interface ListenerOptions {
   readonly isUnix: boolean;
-  /** Names beside addresses under which clients may reach us. */
-  readonly names: readonly string[];
+  /** Whether clients may reach us by this name; addresses are always ours. */
+  readonly isOurName: (host: string) => boolean;
   readonly tls?: TlsOptions | undefined;
   /** Throws `HttpError` 401 for somebody unknown. */
   readonly identify: (request: IncomingMessage) => Identity;

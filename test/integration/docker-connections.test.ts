@@ -1,6 +1,6 @@
 /** The ways to an engine: TLS, ssh, contexts; and what of a thousand abandoned streams and five hundred open ones stays. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { getEventListeners } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,49 +15,21 @@ import { findEndpoints } from "../../src/docker-api/find-endpoint.ts";
 import { frameHeader } from "../../src/docker-api/multiplexed-stream.ts";
 import { openDockerRuntime } from "../../src/runtimes/docker/open.ts";
 import { containerId } from "../../src/spec/container-id.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { answerLookup, fakeInfo, sendJson, startFakeEngine, switchingProtocols } from "../support/fake-engine.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "berth-ways-"));
 after(() => rmSync(dir, { recursive: true, force: true }));
-
-function openssl(...args: readonly string[]): void {
-  execFileSync("openssl", args, { cwd: dir, stdio: "ignore" });
-}
 
 describe("TLS", () => {
   let port = 0;
   const server = { close: async (): Promise<void> => {} };
 
   before(async () => {
-    for (const name of ["ca", "other"])
-      openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.pem`);
-    for (const [name, extension] of [
-      ["server", "subjectAltName=IP:127.0.0.1"],
-      ["client", "extendedKeyUsage=clientAuth"],
-    ] as const) {
-      openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.csr`);
-      writeFileSync(join(dir, "extension"), extension);
-      openssl(
-        "x509",
-        "-req",
-        "-in",
-        `${name}.csr`,
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-days",
-        "2",
-        "-extfile",
-        "extension",
-        "-out",
-        `${name}.crt`,
-      );
-    }
+    makeCertificates(dir);
     const read = (name: string): Buffer => readFileSync(join(dir, name));
     const tls = createHttpsServer(
-      { cert: read("server.crt"), key: read("server.key"), ca: read("ca.pem"), requestCert: true, rejectUnauthorized: true },
+      { cert: read("server.pem"), key: read("server.key"), ca: read("ca.pem"), requestCert: true, rejectUnauthorized: true },
       (request, response) => {
         response.setHeader("api-version", "1.41");
         if (request.url?.endsWith("/info") === true) sendJson(response, fakeInfo);
@@ -85,20 +57,20 @@ describe("TLS", () => {
   const open = (env: Readonly<Record<string, string>>) => openDockerRuntime({ env: { HOME: dir, DOCKER_HOST: `tcp://127.0.0.1:${port}`, ...env } });
 
   test("with the engine's authority and a client certificate of it everything works", async () => {
-    const path = certificates("good", { "ca.pem": "ca.pem", "cert.pem": "client.crt", "key.pem": "client.key" });
+    const path = certificates("good", { "ca.pem": "ca.pem", "cert.pem": "client.pem", "key.pem": "client.key" });
     await using runtime = await open({ DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: path });
     assert.deepEqual(await runtime.listContainers(), []);
   });
 
   test("a certificate of another authority is refused, unless nobody looks", async () => {
-    const path = certificates("wrong-ca", { "ca.pem": "other.pem", "cert.pem": "client.crt", "key.pem": "client.key" });
+    const path = certificates("wrong-ca", { "ca.pem": "other.pem", "cert.pem": "client.pem", "key.pem": "client.key" });
     await assert.rejects(open({ DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: path }), { code: "internal", message: /cannot talk to tcp:\/\/127\.0\.0\.1/ });
     await using runtime = await open({ DOCKER_TLS: "1", DOCKER_CERT_PATH: path });
     assert.deepEqual(await runtime.listContainers(), []);
   });
 
   test("a certificate for another name is refused", async () => {
-    const path = certificates("good", { "ca.pem": "ca.pem", "cert.pem": "client.crt", "key.pem": "client.key" });
+    const path = certificates("good", { "ca.pem": "ca.pem", "cert.pem": "client.pem", "key.pem": "client.key" });
     await assert.rejects(open({ DOCKER_HOST: `tcp://localhost:${port}`, DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: path }), { code: "internal" });
   });
 
@@ -113,7 +85,7 @@ describe("TLS", () => {
     const meta = join(dir, "config/contexts/meta", id);
     mkdirSync(meta, { recursive: true });
     writeFileSync(join(meta, "meta.json"), JSON.stringify({ Name: "far", Endpoints: { docker: { Host: `tcp://127.0.0.1:${port}`, SkipTLSVerify: false } } }));
-    certificates(`config/contexts/tls/${id}/docker`, { "ca.pem": "ca.pem", "cert.pem": "client.crt", "key.pem": "client.key" });
+    certificates(`config/contexts/tls/${id}/docker`, { "ca.pem": "ca.pem", "cert.pem": "client.pem", "key.pem": "client.key" });
     writeFileSync(join(dir, "config/config.json"), JSON.stringify({ currentContext: "far" }));
     const env = { HOME: dir, DOCKER_CONFIG: join(dir, "config") };
     assert.match(findEndpoints({ env })[0]?.source ?? "", /^context far/);
