@@ -21,6 +21,8 @@ interface Cursor {
 }
 
 const types = ["container", "image", "network", "volume", "daemon"] as const;
+/** What is left of a millisecond as far as a number near today's nanoseconds holds it. */
+const lastOfMillisecondNs = 999_000;
 /** Numbers near today's nanoseconds stand 256 apart. */
 const roundingNs = 1024;
 
@@ -28,7 +30,8 @@ export async function engineEvents(ctx: DockerContext, o: EventsOptions): Promis
   const after = typeof o.since === "string" ? parseCursor(o.since) : undefined;
   const since = after === undefined ? (o.since instanceof Date ? unixTime(o.since.getTime() * 1e6) : undefined) : unixTime(after.timeNano - roundingNs);
   const only = since ?? (o.until === undefined ? undefined : unixTime(Date.now() * 1e6));
-  const until = o.until === undefined ? undefined : unixTime(o.until.getTime() * 1e6);
+  // A date is a whole millisecond: what an engine tells of it to the nanosecond still belongs to it.
+  const until = o.until === undefined ? undefined : unixTime(o.until.getTime() * 1e6 + lastOfMillisecondNs);
   // With an end and without a beginning an engine tells all it remembers.
   const query = { since: only, until, filters: encodeFilters({ type: types }) };
   const { body } = await ctx.client.stream("GET", "/events", { query, signal: o.signal });

@@ -13,8 +13,9 @@ import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, ImageSearchResult,
 import { parseReference } from "../../spec/reference.ts";
 import type { DockerContext } from "./context.ts";
 import { canonicalTag, engineImageName, imageFailure } from "./image-names.ts";
+import { visibleLabels } from "./labels.ts";
 import { pruneFilters } from "./prune-filters.ts";
-import { entries, instantOfSeconds, items, number, stringRecord, text, texts } from "./read.ts";
+import { entries, instantOfSeconds, items, number, text, texts } from "./read.ts";
 
 /** Asks about one image; a refusal names it as the caller did. */
 export async function aboutImage<T>(image: string, call: (path: string) => Promise<T>): Promise<T> {
@@ -66,7 +67,7 @@ export async function inspectImage(ctx: DockerContext, image: string, signal: Ab
     entrypoint: texts(config?.Entrypoint),
     workingDir: text(config?.WorkingDir),
     user: text(config?.User),
-    labels: stringRecord(config?.Labels),
+    labels: visibleLabels(config?.Labels),
     exposedPorts: entries(config?.ExposedPorts).map(([port]) => port),
     volumes: entries(config?.Volumes).map(([path]) => path),
     stopSignal: text(config?.StopSignal),

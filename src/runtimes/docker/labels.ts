@@ -42,7 +42,7 @@ export function ownIdOf(labels: ReceivedLabels): ContainerId | undefined {
 export function stampOf(labels: ReceivedLabels): { readonly spec?: CompleteSpec | undefined; readonly warnings: readonly string[]; readonly port?: number } {
   const spec = specOf(labels);
   const warnings = parsed(labels?.[warningsLabel]);
-  const port = Number(labels?.[portLabel] ?? Number.NaN);
+  const port = Number(labels?.[portLabel] || Number.NaN);
   return {
     ...(spec === undefined ? {} : { spec }),
     warnings: Array.isArray(warnings) ? warnings.filter((one) => typeof one === "string") : [],
@@ -53,6 +53,11 @@ export function stampOf(labels: ReceivedLabels): { readonly spec?: CompleteSpec 
 /** The labels without ours: a container's own, and its image's. */
 export function visibleLabels(labels: ReceivedLabels): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(stringRecord(labels)).filter(([key]) => !ownLabels.includes(key)));
+}
+
+/** Those of ours that are there, without their values: what carries them so is nobody's. */
+export function emptiedOwnLabels(labels: ReceivedLabels): Readonly<Record<string, string>> {
+  return Object.fromEntries(ownLabels.filter((key) => typeof labels?.[key] === "string").map((key) => [key, ""]));
 }
 
 /** Value of `dev.berth.container_id`; the engine's id for our containers that came without; absent for foreign ones. */

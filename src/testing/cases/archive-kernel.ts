@@ -44,7 +44,15 @@ export const archiveKernelCases: readonly ContractCase[] = [
       await rejectsWith("not_found", t.runtime.archiveHead(id, "/loop/x"));
       await rejectsWith("not_found", t.runtime.archiveGet(id, "/loop/"));
       await rejectsWith("not_found", t.runtime.archiveGet(id, "/dangling/"));
-      assert.equal((await t.runtime.archiveHead(id, "/loop")).mode & typeBits, symlinkType);
+    },
+  },
+  {
+    name: "a symlink that leads to itself is one of its directory's files, and can be looked at",
+    needs: ["kernel", "archiveGet", "archiveHead"],
+    run: async (t) => {
+      const { id } = await t.finish({ argv: programs.shell("ln -s loop /home/loop") });
+      assert.equal((await entriesOf(t, id, "/home")).find(({ name }) => name === "home/loop")?.linkName, "loop");
+      assert.equal((await t.runtime.archiveHead(id, "/home/loop")).mode & typeBits, symlinkType);
     },
   },
   {
