@@ -46,7 +46,10 @@ export interface RuntimeInfo {
 export interface ExecProcessOptions extends ExecOptions {
   /** Ends the whole process tree after this time, in milliseconds; `end` is then `timed_out`. Absent = never. */
   readonly timeoutMs?: number | undefined;
-  /** Size of the terminal from its first moment on. Only with `tty`. */
+  /**
+   * Size of the terminal. Only with `tty`. OCI runtimes and engines set it while the program begins: in rare cases it finds no size at its very
+   * first look, and gets SIGWINCH.
+   */
   readonly size?: { readonly rows: number; readonly cols: number } | undefined;
 }
 

@@ -136,7 +136,8 @@ function shellText(what: Step): string {
     case "isTerminal":
       return "if [ -t 1 ]; then echo terminal; else echo 'no terminal'; fi";
     case "windowSize":
-      return "stty size";
+      // As long as the terminal has no size, busybox's stty prints none and exits with 0.
+      return 'until size=$(stty size 2>/dev/null) && [ -n "$size" ]; do sleep 0.01; done; echo "$size"';
     case "die":
       return `kill -${what.signal} $$`;
     case "exit":

@@ -38,7 +38,6 @@ export const dockerSkips: Readonly<Record<string, string>> = {
   "import refuses what is no tar, bad changes and bad names, and leaves nothing": "docker import makes an empty image of an empty input",
   "NUL bytes and invalid UTF-8 pass through a stream unchanged and become U+FFFD in entries":
     "docker logs of the json-file driver has U+FFFD for every byte that is no UTF-8; its driver local took a minute for 100,000 lines",
-  "a terminal has the size it was opened with from its first moment on": "docker exec before API 1.42 sets the size after the program has begun",
   "a log stays within its bound, and a follower reads across rotations without gap or repetition":
     "docker logs -f loses lines when the files of a small log are rotated under it: 6,772 of 16,000 came",
   "addresses come from the ip range, and a network that is full says so": "docker network create --ip-range gives one address of a /31, not two",

@@ -67,7 +67,7 @@ export function execCommand(context: CliContext): Command {
     });
 }
 
-/** As a handle, which knows the size of the terminal from its first moment on, where the backend has them. */
+/** As a handle, which knows the size of the terminal before the program begins, where the backend has them. */
 function open(runtime: Runtime, id: ContainerId, request: ExecProcessOptions, o: CallOptions): Promise<ExecHandle> {
   return runtime.extras?.openExec?.(id, request, o) ?? runtime.execPty(id, request, o);
 }

@@ -11,7 +11,7 @@ import { execDuplex, ExecOutput } from "./exec-output.ts";
 /** What another process still holds of a terminal would keep the exec from ending. */
 const terminalEndMs = 1_000;
 
-/** crun sends the terminal before the program runs; it has the size asked for from the first moment on. */
+/** crun gives the terminal the size asked for, then sends it here; meanwhile the program is on its way. */
 export function startOnConsoleSocket(request: ExecRequest): RunningExec {
   const path = join(request.bundle, `tty-${request.name}`);
   const socket = new DescriptorSocket(path);

@@ -204,7 +204,7 @@ export const execHandleCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a terminal has the size it was opened with from its first moment on",
+    name: "a terminal gets the size it was opened with",
     needs: ["exec-handles"],
     run: async (t) => {
       const id = await t.service();
