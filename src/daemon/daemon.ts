@@ -138,13 +138,13 @@ interface Guard {
 }
 
 function listenerOptions(address: Address, guard: Guard): ListenerOptions {
-  if (address.kind === "tcp") {
-    const certified = guard.hasClientCertificates ? ({ role: "admin", name: "client certificate" } as const) : undefined;
-    const isCertified = certificateNames(guard.tls);
-    const isOurName = (host: string): boolean => host === address.host || isCertified(host);
-    return { isUnix: false, isOurName, tls: guard.tls, identify: identifier(guard.tokens, certified) };
+  if (address.kind === "unix" || (address.kind === "fd" && address.isUnix)) {
+    return { isUnix: true, isOurName: () => false, identify: identifier(guard.tokens, { role: "admin", name: "socket" }) };
   }
-  return { isUnix: true, isOurName: () => false, identify: identifier(guard.tokens, { role: "admin", name: "socket" }) };
+  const certified = guard.hasClientCertificates ? ({ role: "admin", name: "client certificate" } as const) : undefined;
+  const isCertified = certificateNames(guard.tls);
+  const isOurName = (host: string): boolean => (address.kind === "tcp" && host === address.host) || isCertified(host);
+  return { isUnix: false, isOurName, tls: guard.tls, identify: identifier(guard.tokens, certified) };
 }
 
 async function closeAll(servers: readonly HttpServer[], graceMs: number): Promise<void> {

@@ -1,29 +1,31 @@
 /** Sockets the daemon listens on: unix sockets, TCP with TLS, and those systemd hands over. */
 import { X509Certificate } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, readlinkSync, statSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 import type { ServerOptions as TlsOptions } from "node:https";
 import { createSecureContext } from "node:tls";
 import { BerthError, messageOf } from "../errors.ts";
-import type { DaemonSettings } from "./options.ts";
+import { type AddressSettings, type DaemonSettings, requireGuard } from "./options.ts";
 
 export type Address =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "fd"; readonly fd: number };
+  /** Taken over from systemd. */
+  | { readonly kind: "fd"; readonly fd: number; readonly isUnix: boolean };
 
 /** First descriptor of systemd's socket activation (sd_listen_fds(3)). */
 const firstFd = 3;
+const maxActivated = 64;
 /** Longest time a client of the TCP socket has until we know who it is. */
 const handshakeWithinMs = 15_000;
 
-/** Throws `configuration` for an address that cannot be understood. */
-export function parseAddresses(settings: Pick<DaemonSettings, "host">, env: NodeJS.ProcessEnv): readonly Address[] {
+/** Throws `configuration` for an address that cannot be understood, and for a TCP socket of systemd that nothing would guard. */
+export function parseAddresses(settings: AddressSettings, env: NodeJS.ProcessEnv): readonly Address[] {
   return settings.host.flatMap((text) => {
     if (text.startsWith("unix://")) return [unixAddress(text)];
     if (text.startsWith("tcp://")) return [tcpAddress(text)];
-    if (text === "fd://") return activatedAddresses(env);
+    if (text === "fd://") return activatedAddresses(settings, env);
     throw new BerthError("configuration", `host ${JSON.stringify(text)} is none of unix:///path, tcp://host:port and fd://`);
   });
 }
@@ -45,12 +47,30 @@ function tcpAddress(text: string): Address {
 }
 
 /** `LISTEN_PID` and `LISTEN_FDS`. */
-function activatedAddresses(env: NodeJS.ProcessEnv): readonly Address[] {
+function activatedAddresses(settings: AddressSettings, env: NodeJS.ProcessEnv): readonly Address[] {
   const count = Number(env["LISTEN_FDS"] ?? 0);
-  if (env["LISTEN_PID"] !== String(process.pid) || !(count > 0)) {
+  if (env["LISTEN_PID"] !== String(process.pid) || !Number.isInteger(count) || count < 1 || count > maxActivated) {
     throw new BerthError("configuration", "host fd:// needs sockets from systemd: start berth.socket, or name a unix:// address");
   }
-  return Array.from({ length: count }, (_, i): Address => ({ kind: "fd", fd: firstFd + i }));
+  const addresses = Array.from({ length: count }, (_, i) => ({ kind: "fd", fd: firstFd + i, isUnix: isUnixSocket(firstFd + i) }) as const);
+  const tcp = addresses.find(({ isUnix }) => !isUnix);
+  if (tcp !== undefined) requireGuard(settings, `fd:// with a TCP socket (descriptor ${tcp.fd})`);
+  return addresses;
+}
+
+function isUnixSocket(fd: number): boolean {
+  const inode = /^socket:\[(\d+)\]$/.exec(linkOf(fd))?.[1];
+  if (inode === undefined) throw new BerthError("configuration", `host fd://: descriptor ${fd} is no socket; pass listening sockets from descriptor 3 on`);
+  const lines = readFileSync("/proc/net/unix", "utf8").split("\n");
+  return lines.some((line) => line.trim().split(/\s+/)[6] === inode);
+}
+
+function linkOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
 }
 
 /** Binds and listens. A unix socket is closed to others until its owner and mode are right. */

@@ -88,13 +88,16 @@ function checkTls(settings: DaemonSettings): void {
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) throw invalid("tls-cert", "and tls-key go together");
   if (settings.tlsCaCert !== undefined && settings.tlsCert === undefined) throw invalid("tls-ca-cert", "needs tls-cert and tls-key");
   const tcp = settings.host.find((host) => host.startsWith("tcp://"));
-  if (tcp === undefined) return;
-  if (settings.tlsCert === undefined || (settings.tlsCaCert === undefined && settings.tokenFile === undefined)) {
-    throw invalid(
-      "host",
-      `${tcp} needs tls-cert and tls-key, and tls-ca-cert or token-file to know its clients: whoever reaches this engine is root on this host`,
-    );
-  }
+  if (tcp !== undefined) requireGuard(settings, tcp);
+}
+
+export type AddressSettings = Pick<DaemonSettings, "host" | "tlsCert" | "tlsCaCert" | "tokenFile">;
+
+/** Throws `configuration` unless clients of a TCP socket are known and nobody can listen in. */
+export function requireGuard(settings: AddressSettings, host: string): void {
+  if (settings.tlsCert !== undefined && (settings.tlsCaCert !== undefined || settings.tokenFile !== undefined)) return;
+  const needed = "tls-cert and tls-key, and tls-ca-cert or token-file to know its clients";
+  throw invalid("host", `${host} needs ${needed}: whoever reaches this engine is root on this host`);
 }
 
 function text(value: unknown, name: string): string | undefined {

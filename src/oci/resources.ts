@@ -102,9 +102,13 @@ export function ociLimit(limit: number): OciLimit {
   return limit >= 2 ** 64 ? rlimitInfinity : limit;
 }
 
-/** Without CAP_SYS_RESOURCE a score below our own would make the OCI runtime fail. */
+/**
+ * What protects the engine when memory runs out (`OOMScoreAdjust` of its unit) is not its containers' to inherit: their default is 0.
+ * Without CAP_SYS_RESOURCE a score below our own would make the OCI runtime fail.
+ */
 export function buildOomScoreAdj(wanted: number | undefined, host: HostFacts, warnings: string[]): number | undefined {
-  if (wanted === undefined || wanted >= host.oomScoreAdj || host.capabilities.includes("CAP_SYS_RESOURCE")) return wanted;
+  if (wanted === undefined) return host.oomScoreAdj < 0 ? 0 : undefined;
+  if (wanted >= host.oomScoreAdj || host.capabilities.includes("CAP_SYS_RESOURCE")) return wanted;
   warnings.push(`oomScoreAdj ${wanted} is raised to ${host.oomScoreAdj}: lowering it takes CAP_SYS_RESOURCE`);
   return host.oomScoreAdj;
 }

@@ -274,6 +274,8 @@ describe("limits", () => {
   });
   test("OOM score", () => {
     assert.equal(build({ resources: { oomScoreAdj: -500 } }).spec.process.oomScoreAdj, -500);
+    assert.equal(build({}).spec.process.oomScoreAdj, undefined);
+    assert.equal(build({}, { host: { ...host, oomScoreAdj: -500 } }).spec.process.oomScoreAdj, 0);
     const weak = build({ resources: { oomScoreAdj: -500 } }, { host: weakHost });
     assert.deepEqual([weak.spec.process.oomScoreAdj, weak.warnings.length], [0, 1]);
     assert.equal(build({ resources: { oomScoreAdj: 500 } }, { host: weakHost }).spec.process.oomScoreAdj, 500);
