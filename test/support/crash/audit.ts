@@ -1,4 +1,5 @@
 /** Everything of one engine on the host, against what its records say should be there. */
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -53,7 +54,8 @@ async function differences(runtime: Runtime, root: string): Promise<string[]> {
       named.map(({ network, hexId }) => `${network}/${hexId}`),
     ),
     ...differs("name servers", count(processesOf(root, "aardvark-dns")), [named.length > 0 ? "1" : "0"]),
-    ...differs("published ports", column(root, "select key as text from port_bindings"), keys),
+    ...differs("containers with published ports", column(root, "select distinct key as text from port_bindings"), keys),
+    ...differs("ports of the firewall", publishedPorts(), column(root, "select protocol || ' ' || host_port as text from port_bindings")),
     ...differs(
       "half unpacked layers",
       list(root, "snapshots").filter((entry) => entry.includes("tmp")),
@@ -131,6 +133,12 @@ function column(root: string, query: string): string[] {
 /** The host's ends. Not from /sys, which shows the network namespace it was mounted in. */
 function vethPairs(): string[] {
   return readFileSync("/proc/self/net/dev", "utf8").match(/\bve[0-9a-f]{10}(?=:)/g) ?? [];
+}
+
+/** Keys of the maps, with an address of the host or without, that lead a port of the host to a container, as `tcp 8080`. */
+function publishedPorts(): string[] {
+  const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" });
+  return [...rules.matchAll(/\b(tcp|udp) \.(?: [\d.]+ \.)? (\d+) :/g)].map(([, protocol = "", port = ""]) => `${protocol} ${port}`);
 }
 
 /** Monitors whose command line names the state directory. */

@@ -36,6 +36,8 @@ export interface Operation {
 
 const port = [{ containerPort: 80, hostIp: "127.0.0.1" }];
 
+const everyPort = [{ containerPort: 80 }, { containerPort: 80, protocol: "udp", hostIp: "127.0.0.1" }] as const;
+
 function spec(w: CrashWorld, more: Partial<ServiceSpec> = {}): ServiceSpec {
   return { image: w.image, command: { entrypoint: ["sleep", "1000"] }, portMappings: port, ...more };
 }
@@ -126,6 +128,18 @@ export const operations: readonly Operation[] = [
     name: "start",
     points: 10,
     prepare: (w) => w.runtime.createContainer(w.id, spec(w)),
+    run: (w) => w.runtime.startContainer(w.id),
+    after: (w) => useContainer(w),
+  },
+  {
+    // Of a state directory, so that bridge and firewall table are made too.
+    name: "the first start",
+    points: 8,
+    ownState: true,
+    prepare: async (w) => {
+      await w.runtime.pullImage(w.image);
+      await w.runtime.createContainer(w.id, spec(w, { portMappings: everyPort }));
+    },
     run: (w) => w.runtime.startContainer(w.id),
     after: (w) => useContainer(w),
   },
