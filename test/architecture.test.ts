@@ -47,8 +47,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   "runtimes/mock": ["runtime", "spec", "errors", "internal", "archive"],
   // Its children are handed in; it keeps its table of choices and joins image archives.
-  // Credentials are Docker's own, which the registry client reads as well.
-  "runtimes/docker": ["runtime", "spec", "errors", "internal", "docker-api", "registry"],
+  // Credentials are Docker's own, which the registry client reads as well. No engine gets an archive that was not read here.
+  "runtimes/docker": ["runtime", "spec", "errors", "internal", "docker-api", "registry", "archive"],
   "runtimes/composite": ["runtime", "spec", "errors", "internal", "state", "archive"],
   "docker-api": ["runtime", "spec", "errors", "internal"],
   engine: ["runtime", "spec", "errors", "internal"],

@@ -4,7 +4,7 @@
  * Names are bytes in a tar. They are kept as *byte strings* here: one character per byte, so that names which are no
  * UTF-8 survive and nothing two entries call differently is taken for one. See `byte-string.ts`.
  */
-import { BerthError } from "../errors.ts";
+import { BerthError, isBerthError } from "../errors.ts";
 
 export const blockSize = 512;
 
@@ -120,4 +120,10 @@ function base256(block: Buffer, start: number, length: number, field: string, en
 export function malformed(what: string, entry = ""): BerthError {
   const named = entry === "" ? "" : `entry ${JSON.stringify(Buffer.from(entry, "latin1").toString())}: `;
   return new BerthError("pull_failed", `malformed layer: ${named}${what}`);
+}
+
+/** What is wrong with a tar that somebody handed in is the caller's mistake, not a registry's. */
+export function asArchiveError(thrown: unknown): unknown {
+  if (!isBerthError(thrown, "pull_failed")) return thrown;
+  return new BerthError("invalid_spec", thrown.message.replace(/^malformed layer/, "malformed archive"), { cause: thrown });
 }

@@ -4,7 +4,6 @@
  * for a worker thread.
  */
 import { closeSync, constants, fchmodSync, fchownSync, writeSync } from "node:fs";
-import { BerthError } from "../errors.ts";
 import {
   chownAt,
   type FileStatus,
@@ -26,6 +25,7 @@ import {
 } from "../internal/at.ts";
 import { errnoCode, makedev, O_PATH } from "../internal/libc.ts";
 import { toDisplay } from "./byte-string.ts";
+import { componentsOf, nanoseconds, refusedEntry } from "./tar-entry.ts";
 import type { TarEntry, TarSink } from "./tar-reader.ts";
 import { isContentXattr } from "./tree-walk.ts";
 
@@ -194,15 +194,15 @@ export class TreeWriter implements TarSink {
   #hardlink(entry: TarEntry, parent: OpenDirectory, name: string): void {
     const components = componentsOf(entry.linkName, entry.name);
     const target = components.pop();
-    if (target === undefined) throw refused(entry.name, "is a hard link to a directory");
+    if (target === undefined) throw refusedEntry(entry.name, "is a hard link to a directory");
     let from: number | undefined;
     try {
       from = this.#openPath(components.join("/") || ".");
       linkAt(from, target, parent.fd, name);
     } catch (error) {
       if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR")
-        throw refused(entry.name, `is a hard link to ${JSON.stringify(toDisplay(entry.linkName))}, which is not there`);
-      if (errnoCode(error) === "EPERM") throw refused(entry.name, "is a hard link to a directory");
+        throw refusedEntry(entry.name, `is a hard link to ${JSON.stringify(toDisplay(entry.linkName))}, which is not there`);
+      if (errnoCode(error) === "EPERM") throw refusedEntry(entry.name, "is a hard link to a directory");
       throw error;
     } finally {
       if (from !== undefined) closeSync(from);
@@ -222,8 +222,8 @@ export class TreeWriter implements TarSink {
   /** Makes room. A directory may have been replaced that was open as a parent, or a symlink that led to one. */
   #clear(parent: OpenDirectory, name: string, there: FileStatus, entry: TarEntry): void {
     const refuses = this.#o.noOverwriteDirNonDir === true;
-    if (refuses && isDirectory(there)) throw refused(entry.name, "would replace a directory by something else");
-    if (refuses && entry.type === "directory") throw refused(entry.name, "is a directory and would replace something else");
+    if (refuses && isDirectory(there)) throw refusedEntry(entry.name, "would replace a directory by something else");
+    if (refuses && entry.type === "directory") throw refusedEntry(entry.name, "is a directory and would replace something else");
     removeTree(parent.fd, name, there);
     if ((there.mode & S_IFMT) === S_IF.file) return;
     this.#forgetParents(parent);
@@ -280,29 +280,8 @@ export class TreeWriter implements TarSink {
   }
 }
 
-/** Names of a path below the directory that is written to; a leading slash is that directory. */
-function componentsOf(name: string, entry: string): string[] {
-  const components: string[] = [];
-  for (const component of name.split("/")) {
-    if (component === "" || component === ".") continue;
-    if (component !== "..") components.push(component);
-    else if (components.pop() === undefined) throw refused(entry, "leads out of the directory it is to be written to");
-  }
-  return components;
-}
-
-function refused(entry: string, why: string): BerthError {
-  return new BerthError("invalid_spec", `archive entry ${JSON.stringify(toDisplay(entry))} ${why}`);
-}
-
 function isDirectory(status: FileStatus): boolean {
   return (status.mode & S_IFMT) === S_IF.directory;
-}
-
-/** Seconds with a fraction, as tar entries have them. */
-function nanoseconds(seconds: number): bigint {
-  const whole = Math.floor(seconds);
-  return BigInt(whole) * 1_000_000_000n + BigInt(Math.round((seconds - whole) * 1e9));
 }
 
 function setXattrs(fd: number, entry: TarEntry): void {

@@ -5,12 +5,12 @@ import type { ContainerConfig } from "../spec/image-config.ts";
 import type { OciCapabilities, OciNamespace, OciProcess, OciRuntimeSpec, OciSeccomp } from "../spec/runtime-spec.ts";
 import { parseSecurityOptions, type SecurityOptions } from "../spec/security-opt.ts";
 import type { CompleteSpec } from "../spec/service-spec.ts";
+import type { ResolvedUser } from "../spec/user.ts";
 import { deviceNodes, deviceRules, type HostDevice } from "./devices.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { buildMounts, type ContainerMount, type EngineFiles, initTarget, type MountChoices } from "./mounts.ts";
 import { buildEnvironment, resolveArgv, resolveWorkdir } from "./process.ts";
 import { buildOomScoreAdj, buildResources, buildRlimits } from "./resources.ts";
-import type { ResolvedUser } from "./user.ts";
 
 /** A namespace of the container: its own, made by the OCI runtime; the host's; or an existing one by its path. */
 export type NamespaceChoice = { readonly kind: "private" } | { readonly kind: "host" } | { readonly kind: "path"; readonly path: string };

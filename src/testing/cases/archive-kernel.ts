@@ -15,12 +15,14 @@ const typeBits = 0o170000;
 /** One of everything a tar can hold. */
 const menagerie: readonly TarFixture[] = [
   { name: "all/", mode: 0o1775, uid: 5, gid: 6, mtime: 1_000_000_000 },
-  { name: "all/file", data: "data", mode: 0o4751, uid: 1234, gid: 4321, mtime: 1_234_567_890.5 },
-  { name: "all/hard", type: "hardlink", linkName: "all/file" },
+  { name: "all/file", data: "data", mode: 0o4751, uid: 1234, gid: 4321, mtime: 1_234_567_890 },
+  { name: "all/first", data: "twice", mode: 0o640, uid: 11, gid: 12 },
+  // As programs write it, with all that the file has.
+  { name: "all/hard", type: "hardlink", linkName: "all/first", mode: 0o640, uid: 11, gid: 12 },
   { name: "all/link", linkName: "../somewhere/else", uid: 7, gid: 8, mtime: 1_100_000_000 },
   { name: "all/null", type: "character", devMajor: 1, devMinor: 3, mode: 0o666 },
   { name: "all/pipe", type: "fifo", mode: 0o600, uid: 9, gid: 9 },
-  { name: "all/tagged", data: "x", xattrs: { "user.note": "kept", "security.capability": Buffer.from("0100000200040000000000000000000000000000", "hex") } },
+  { name: "all/tagged", data: "x", xattrs: { "security.capability": Buffer.from("0100000200040000000000000000000000000000", "hex") } },
   { name: `all/${"long-".repeat(40)}name`, data: "long" },
   { name: Buffer.from([...Buffer.from("all/"), 0xff, 0xfe]), data: "bytes" },
 ];
@@ -80,16 +82,46 @@ export const archiveKernelCases: readonly ContractCase[] = [
       const of = (name: string) => seen.find((entry) => entry.name === name) ?? assert.fail(`${name} in ${seen.map((entry) => entry.name).join(" ")}`);
       assert.deepEqual([of("all/").mode, of("all/").uid, of("all/").gid, of("all/").mtime], [0o1775, 5, 6, 1_000_000_000]);
       const { mode, uid, gid, mtime, data } = of("all/file");
-      assert.deepEqual([mode, uid, gid, mtime, data.toString()], [0o4751, 1234, 4321, 1_234_567_890.5, "data"]);
-      assert.deepEqual([of("all/hard").type, of("all/hard").linkName], ["hardlink", "all/file"]);
+      assert.deepEqual([mode, uid, gid, mtime, data.toString()], [0o4751, 1234, 4321, 1_234_567_890, "data"]);
+      assert.deepEqual([of("all/first").mode, of("all/first").uid, of("all/first").gid], [0o640, 11, 12]);
+      assert.deepEqual([of("all/hard").type, of("all/hard").linkName], ["hardlink", "all/first"]);
       assert.deepEqual([of("all/link").linkName, of("all/link").uid, of("all/link").mtime], ["../somewhere/else", 7, 1_100_000_000]);
       assert.deepEqual([of("all/null").type, of("all/null").devMajor, of("all/null").devMinor], ["character", 1, 3]);
       assert.deepEqual([of("all/pipe").type, of("all/pipe").mode], ["fifo", 0o600]);
-      assert.equal(Buffer.from(of("all/tagged").xattrs.get("user.note") ?? "").toString(), "kept");
       assert.equal(of("all/tagged").xattrs.get("security.capability")?.length, 20);
       assert.equal(of(`all/${"long-".repeat(40)}name`).data.toString(), "long");
       assert.equal(of("all/\xff\xfe").data.toString(), "bytes");
-      assert.equal((await t.runtime.exec(id, ["stat", "-c", "%u:%g %a %h", "/tmp/all/file"])).stdout, "1234:4321 4751 2\n");
+      assert.equal((await t.runtime.exec(id, ["stat", "-c", "%u:%g %a %h", "/tmp/all/file"])).stdout, "1234:4321 4751 1\n");
+      assert.equal((await t.runtime.exec(id, ["stat", "-c", "%u:%g %a %h", "/tmp/all/hard"])).stdout, "11:12 640 2\n");
+    },
+  },
+  {
+    name: "a hard link in an archive takes nothing from the file it names: neither owner nor setuid",
+    needs: ["kernel", "archivePut"],
+    run: async (t) => {
+      const id = await t.service();
+      const file = { name: "file", data: "data", mode: 0o4751, uid: 1234, gid: 4321 };
+      await t.runtime.archivePut(id, "/tmp", writeTar([file, { name: "hard", type: "hardlink", linkName: "file" }]));
+      assert.equal((await t.runtime.exec(id, ["stat", "-c", "%u:%g %a %h", "/tmp/hard"])).stdout, "1234:4321 4751 2\n");
+    },
+  },
+  {
+    name: "fractions of a second are kept in what is put in",
+    needs: ["kernel", "archiveHead", "archivePut"],
+    run: async (t) => {
+      const id = await t.create();
+      await t.runtime.archivePut(id, "/tmp", writeTar([{ name: "f", data: "x", mtime: 1_234_567_890.5 }]));
+      assert.equal(Date.parse((await t.runtime.archiveHead(id, "/tmp/f")).mtime ?? ""), 1_234_567_890_500);
+    },
+  },
+  {
+    name: "fractions of a second and attributes that users set come out of a container",
+    needs: ["kernel", "archiveGet", "archivePut"],
+    run: async (t) => {
+      const id = await t.create();
+      await t.runtime.archivePut(id, "/tmp", writeTar([{ name: "f", data: "x", mtime: 1_234_567_890.5, xattrs: { "user.note": "kept" } }]));
+      const [entry] = await entriesOf(t, id, "/tmp/f");
+      assert.deepEqual([entry?.mtime, Buffer.from(entry?.xattrs.get("user.note") ?? "").toString()], [1_234_567_890.5, "kept"]);
     },
   },
   {

@@ -1,12 +1,13 @@
 /** Method 48 inside the container: from a tar to files below a directory. */
 import { closeSync, constants, readFileSync } from "node:fs";
+import { asArchiveError } from "../../../archive/tar-header.ts";
 import { TarReader } from "../../../archive/tar-reader.ts";
 import { TreeWriter } from "../../../archive/tree-writer.ts";
 import { BerthError, isBerthError, messageOf } from "../../../errors.ts";
 import { isReadOnlyMount, openPath, S_IF, S_IFMT, statAt } from "../../../internal/at.ts";
 import type { ByteRing } from "../../../internal/byte-ring.ts";
 import { errnoCode } from "../../../internal/libc.ts";
-import { lookUpUser } from "../../../oci/user.ts";
+import { lookUpUser } from "../../../spec/user.ts";
 import type { FilesTask } from "./jobs.ts";
 import { openTarget } from "./path-target.ts";
 
@@ -53,9 +54,7 @@ function writeAll(ring: ByteRing, writer: TreeWriter): void {
 }
 
 function extractError(error: unknown, entry: string): unknown {
-  if (isBerthError(error, "pull_failed"))
-    return new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
-  if (isBerthError(error)) return error;
+  if (isBerthError(error)) return asArchiveError(error);
   const at = entry === "" ? "" : ` at entry ${JSON.stringify(entry)}`;
   const wrap = (code: "invalid_spec" | "conflict" | "internal", why: string): BerthError =>
     new BerthError(code, `cannot extract the archive${at}: ${why}`, { cause: error });

@@ -1,6 +1,6 @@
 /** Method 48. */
 import { byteChunks, plainArchive } from "../../../archive/archive-source.ts";
-import { BerthError, isBerthError } from "../../../errors.ts";
+import { asArchiveError } from "../../../archive/tar-header.ts";
 import { abandonable, onAbort } from "../../../internal/abort.ts";
 import { BrokenRingError, ByteRing } from "../../../internal/byte-ring.ts";
 import type { ArchivePutOptions, ByteSource, CallOptions } from "../../../runtime/types.ts";
@@ -57,8 +57,6 @@ async function feed(ring: ByteRing, tar: ByteSource): Promise<void> {
     ring.end();
   } catch (error) {
     ring.break();
-    if (isBerthError(error, "pull_failed"))
-      throw new BerthError("invalid_spec", error.message.replace(/^malformed layer/, "malformed archive"), { cause: error });
-    throw error;
+    throw asArchiveError(error);
   }
 }
