@@ -22,6 +22,8 @@ export function checkMappings(mappings: readonly PortMapping[]): PortMapping[] {
     const { containerPort, hostPort = 0 } = mapping;
     if (!isPort(containerPort) || containerPort === 0) throw new BerthError("invalid_spec", `container port ${containerPort} is not between 1 and 65535`);
     if (!isPort(hostPort)) throw new BerthError("invalid_spec", `host port ${hostPort} is not between 0 and 65535`);
+    if (mapping.hostPortEnd !== undefined && (!isPort(mapping.hostPortEnd) || mapping.hostPortEnd < hostPort))
+      throw new BerthError("invalid_spec", `host ports ${hostPort}-${mapping.hostPortEnd} are no range`);
     if (isIP(hostIp) === 0) throw new BerthError("invalid_spec", `host address ${hostIp} of port ${containerPort} is not an IP address`);
     return { ...mapping, hostIp: canonicalIp(hostIp), hostPort };
   });
@@ -50,7 +52,7 @@ export function reservePorts(
   return o.mappings.flatMap((mapping) => {
     if (isIPv6(mapping.hostIp) && o.target.ipv6 === undefined) throw withoutIpv6(o.key, mapping);
     const places = placesOf(mapping, o.target);
-    const hostPort = mapping.hostPort ? explicitPort(context, o.key, places, mapping.hostPort, foreign) : freePort(context, places, foreign);
+    const hostPort = mapping.hostPort ? wantedPort(context, o.key, places, mapping.hostPort, foreign) : freePort(context, places, foreign);
     return places.map((place) => {
       const binding = { ...place, hostPort };
       insertPort(context.db, { ...binding, key: o.key, address: targetOf(binding, o.target) });
@@ -74,10 +76,17 @@ function withoutIpv6(key: string, { hostIp, containerPort }: PortMapping): Berth
   return new BerthError("start_failed", reason, { id: key, reason });
 }
 
-/** Answers the port. */
-function explicitPort(context: NetworkContext, key: string, places: readonly PortMapping[], hostPort: number, foreign: readonly PublishedPlace[]): number {
-  for (const place of places) requireFree(context, key, { ...place, hostPort }, foreign);
-  return hostPort;
+/** The port asked for, or the first free one of a range; when none is, the last one's trouble is told. */
+function wantedPort(context: NetworkContext, key: string, places: readonly PortMapping[], first: number, foreign: readonly PublishedPlace[]): number {
+  const last = places[0]?.hostPortEnd ?? first;
+  for (let hostPort = first; ; hostPort += 1) {
+    try {
+      for (const place of places) requireFree(context, key, { ...place, hostPort }, foreign);
+      return hostPort;
+    } catch (error) {
+      if (hostPort >= last) throw error;
+    }
+  }
 }
 
 function requireFree(context: NetworkContext, key: string, binding: PortBinding, foreign: readonly PublishedPlace[]): void {

@@ -22,6 +22,12 @@ test("the user's servers come first and all of them stay", () => {
   assert.ok(!resolvConf({ dns: four, hostResolvConf: host }).includes("10.0.0.53"));
 });
 
+test("search domains and options of the user replace the host's, a dot leaves none", () => {
+  const own = resolvConf({ dns: [], hostResolvConf: host, search: ["a.example", "b.example"], options: ["ndots:3"] });
+  assert.equal(own, "nameserver 10.0.0.53\nsearch a.example b.example\noptions ndots:3\n");
+  assert.equal(resolvConf({ dns: [], hostResolvConf: host, search: ["."] }), "nameserver 10.0.0.53\noptions ndots:2 edns0\n");
+});
+
 test("public servers when there are none", () => {
   for (const hostResolvConf of ["", "nameserver 127.0.0.1\nnameserver ::1\n"]) {
     assert.equal(resolvConf({ dns: [], hostResolvConf }), "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");

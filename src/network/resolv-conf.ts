@@ -12,6 +12,10 @@ const systemdStub = "127.0.0.53";
 export interface ResolvConfOptions {
   /** Servers the user named; they come first. */
   readonly dns: readonly string[];
+  /** Instead of the host's; `.` alone = none. */
+  readonly search?: readonly string[] | undefined;
+  /** Instead of the host's. */
+  readonly options?: readonly string[] | undefined;
   /** Text of the host's file, see {@link readHostResolvConf}. */
   readonly hostResolvConf: string;
   /** `true` when the container shares the host's network: the host's file is right as it is and `dns` is ignored. */
@@ -24,7 +28,7 @@ export interface ResolvConfOptions {
 
 /**
  * The user's servers, then those of the host that a namespace of its own can reach: not its loopback, and only IPv4. With
- * none at all, public ones, as Docker does. Search domains and options are the host's. Throws `invalid_spec` for a server
+ * none at all, public ones, as Docker does. Search domains and options are the host's where the user named none. Throws `invalid_spec` for a server
  * that is no address.
  */
 export function resolvConf(o: ResolvConfOptions): string {
@@ -35,9 +39,16 @@ export function resolvConf(o: ResolvConfOptions): string {
   const fromHost = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []).filter(reachable);
   const own = (o.nameServers ?? []).slice(0, mostServers);
   const servers = own.length > 0 ? own : [...new Set([...o.dns, ...fromHost])].slice(0, Math.max(mostServers, o.dns.length));
-  const settings = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
+  const settings = settingsOf(lines, o);
   if (o.isCutOff && own.length > 0) settings.push("options timeout:1 attempts:1");
   return [...(servers.length > 0 ? servers : fallbackServers).map((server) => `nameserver ${server}`), ...settings, ""].join("\n");
+}
+
+function settingsOf(hostLines: readonly string[], { search, options }: ResolvConfOptions): string[] {
+  const replaced = [...(search === undefined ? [] : ["search", "domain"]), ...(options === undefined ? [] : ["options"])];
+  const kept = hostLines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line) && !replaced.some((word) => line.startsWith(word)));
+  const domains = (search ?? []).filter((domain) => domain !== ".");
+  return [...kept, ...(domains.length > 0 ? [`search ${domains.join(" ")}`] : []), ...(options === undefined ? [] : [`options ${options.join(" ")}`])];
 }
 
 /** The host's servers, looked up behind systemd-resolved's stub where that is all the host's file names. Empty without a file. */

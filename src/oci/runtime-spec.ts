@@ -53,9 +53,9 @@ export function cgroupsPath(parent: string | undefined, leaf: string): string {
   return `/${(parent ?? "berth").split("/").filter(Boolean).join("/")}/${leaf}`;
 }
 
-/** UTS name: the spec's or the short id; on the host's network the host's. */
+/** UTS name: the spec's or the short id; on the host's network, or with the host's UTS namespace, the host's. */
 export function containerHostname(spec: CompleteSpec, hexId: string, host: Pick<HostFacts, "hostname">): string {
-  return spec.hostNetwork ? host.hostname : (spec.hostname ?? shortId(hexId));
+  return spec.hostNetwork || spec.utsMode === "host" ? host.hostname : (spec.hostname ?? shortId(hexId));
 }
 
 /** Capabilities a container gets on this host; also what its seccomp profile follows from. */
@@ -77,7 +77,8 @@ export function buildRuntimeSpec(input: RuntimeSpecInput): { readonly spec: OciR
   const open = spec.privileged || security.systemPathsUnconfined;
   const runtimeSpec: OciRuntimeSpec = {
     ociVersion: "1.0.2",
-    hostname,
+    // To set it without a namespace of its own would rename the host.
+    ...(spec.utsMode === "host" ? {} : { hostname }),
     root: { path: input.rootfs, readonly: spec.readOnlyRootFs },
     process: buildProcess(input, security, hostname, warnings),
     mounts: buildMounts(mountChoices(input, security)),
@@ -197,7 +198,7 @@ function buildNamespaces(input: RuntimeSpecInput): readonly OciNamespace[] {
   ];
   return [
     { type: "mount" },
-    { type: "uts" },
+    ...(input.spec.utsMode === "host" ? [] : [{ type: "uts" } as const]),
     // Without it the container would see its cgroup's place on the host, and on v2 not find itself at the root.
     ...(input.spec.privileged && input.host.cgroup === 1 ? [] : [{ type: "cgroup" } as const]),
     ...choices.flatMap(([type, choice]): readonly OciNamespace[] => {

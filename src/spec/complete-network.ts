@@ -47,11 +47,17 @@ function modeOf(mode: string, argument: unknown, field: string): NetworkMode {
 
 export function completePortMapping(value: unknown, field: string): PortMapping {
   const fields = record(value, field);
-  onlyKeys(fields, field, ["hostPort", "containerPort", "protocol", "hostIp"]);
+  onlyKeys(fields, field, ["hostPort", "hostPortEnd", "containerPort", "protocol", "hostIp"]);
   const hostIp = optional(fields["hostIp"], `${field}.hostIp`, text) || "0.0.0.0";
   if (isIP(hostIp) === 0) throw invalid(`${field}.hostIp`, `${JSON.stringify(hostIp)} is not an IP address`);
+  const hostPort = optional(fields["hostPort"], `${field}.hostPort`, integer(0, 65535)) || undefined;
+  const hostPortEnd = optional(fields["hostPortEnd"], `${field}.hostPortEnd`, port);
+  if (hostPortEnd !== undefined && (hostPort === undefined || hostPortEnd < hostPort)) {
+    throw invalid(`${field}.hostPortEnd`, `${hostPortEnd} ends no range that begins with host port ${hostPort ?? "0"}`);
+  }
   return {
-    hostPort: optional(fields["hostPort"], `${field}.hostPort`, integer(0, 65535)) || undefined,
+    hostPort,
+    ...(hostPortEnd === undefined || hostPortEnd === hostPort ? {} : { hostPortEnd }),
     containerPort: port(fields["containerPort"], `${field}.containerPort`),
     protocol: optional(fields["protocol"], `${field}.protocol`, oneOf("tcp", "udp")) ?? "tcp",
     hostIp,
@@ -89,6 +95,19 @@ export function ipAddress(value: unknown, field: string): string {
   return address;
 }
 
+/** A domain for names without one; `.` stands for none. */
+export function searchDomain(value: unknown, field: string): string {
+  const domain = nonEmptyText(value, field);
+  if (!/^[a-zA-Z0-9_.-]{1,255}$/.test(domain)) throw invalid(field, `${JSON.stringify(domain)} is not a domain`);
+  return domain;
+}
+
+export function resolverOption(value: unknown, field: string): string {
+  const option = nonEmptyText(value, field);
+  if (!/^[\x21-\x7e]{1,255}$/.test(option)) throw invalid(field, `${JSON.stringify(option)} is not an option of resolv.conf; write one such as "ndots:2"`);
+  return option;
+}
+
 /** `hostname:ip`, split at the first colon; brackets around an IPv6 address are dropped. */
 export function extraHost(value: unknown, field: string): string {
   const written = nonEmptyText(value, field);
@@ -106,6 +125,8 @@ export interface NetworkFields {
   readonly hostname: string | undefined;
   readonly portMappings: readonly PortMapping[];
   readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[] | undefined;
+  readonly dnsOptions: readonly string[] | undefined;
   readonly extraHosts: readonly string[];
 }
 
@@ -114,13 +135,17 @@ export function dropUselessNetworkFields(fields: NetworkFields, warnings: string
   const { mode } = fields.mode;
   if (mode === "container") refuseSharedNetworkFields(fields);
   if (mode === "host" && fields.hostname !== undefined) warnings.push("hostname is ignored with host network: the host's name is seen");
-  if (mode === "host" && fields.dns.length > 0) warnings.push("dns is ignored with host network: the host's resolver is used");
+  for (const field of ["dns", "dnsSearch", "dnsOptions"] as const) {
+    if (mode === "host" && (fields[field] ?? []).length > 0) warnings.push(`${field} is ignored with host network: the host's resolver is used`);
+  }
   const publishes = mode !== "host" && mode !== "none";
   if (!publishes && fields.portMappings.length > 0) warnings.push(`port mappings are discarded with network mode ${mode}`);
   return {
     ...fields,
     hostname: mode === "host" ? undefined : fields.hostname,
     dns: mode === "host" ? [] : fields.dns,
+    dnsSearch: mode === "host" ? undefined : fields.dnsSearch,
+    dnsOptions: mode === "host" ? undefined : fields.dnsOptions,
     portMappings: publishes ? fields.portMappings : [],
   };
 }
@@ -129,7 +154,7 @@ function refuseSharedNetworkFields(fields: NetworkFields): void {
   const remedy = "belongs to the container whose network is joined; set it there";
   if (fields.portMappings.length > 0) throw invalid("portMappings", remedy);
   if (fields.hostname !== undefined) throw invalid("hostname", remedy);
-  if (fields.dns.length > 0) throw invalid("dns", remedy);
+  for (const field of ["dns", "dnsSearch", "dnsOptions"] as const) if ((fields[field] ?? []).length > 0) throw invalid(field, remedy);
   if (fields.extraHosts.length > 0) throw invalid("extraHosts", remedy);
 }
 

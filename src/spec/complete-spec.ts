@@ -9,6 +9,8 @@ import {
   extraHost,
   hostname,
   ipAddress,
+  resolverOption,
+  searchDomain,
   workdir,
 } from "./complete-network.ts";
 import { completeHealth, completeLogs, completeRestartPolicy } from "./complete-policy.ts";
@@ -41,6 +43,8 @@ const specKeys = [
   "endpoints",
   "expose",
   "dns",
+  "dnsSearch",
+  "dnsOptions",
   "extraHosts",
   "storage",
   "devices",
@@ -52,6 +56,7 @@ const specKeys = [
   "usernsMode",
   "pidMode",
   "ipcMode",
+  "utsMode",
   "cgroupParent",
   "sysctls",
   "ulimits",
@@ -194,7 +199,18 @@ function completePlatform(value: unknown, field: string): TargetPlatform {
   };
 }
 
-type NetworkKeys = "networkMode" | "hostNetwork" | "networks" | "hostname" | "portMappings" | "endpoints" | "expose" | "dns" | "extraHosts";
+type NetworkKeys =
+  | "networkMode"
+  | "hostNetwork"
+  | "networks"
+  | "hostname"
+  | "portMappings"
+  | "endpoints"
+  | "expose"
+  | "dns"
+  | "dnsSearch"
+  | "dnsOptions"
+  | "extraHosts";
 
 function networkFields(fields: Fields, warnings: string[]): Pick<CompleteSpec, NetworkKeys> {
   const attachments = completeAttachments(fields["networks"], completeNetworkMode(fields["networkMode"], flag(fields, "hostNetwork")));
@@ -203,6 +219,8 @@ function networkFields(fields: Fields, warnings: string[]): Pick<CompleteSpec, N
     hostname: fields["hostname"] === "" ? undefined : optional(fields["hostname"], "hostname", hostname),
     portMappings: optional(fields["portMappings"], "portMappings", list(completePortMapping)) ?? [],
     dns: optional(fields["dns"], "dns", list(ipAddress)) ?? [],
+    dnsSearch: someOf(optional(fields["dnsSearch"], "dnsSearch", list(searchDomain))),
+    dnsOptions: someOf(optional(fields["dnsOptions"], "dnsOptions", list(resolverOption))),
     extraHosts: optional(fields["extraHosts"], "extraHosts", list(extraHost)) ?? [],
   };
   const { mode, ...used } = dropUselessNetworkFields(written, warnings);
@@ -226,6 +244,7 @@ type SecurityKeys =
   | "usernsMode"
   | "pidMode"
   | "ipcMode"
+  | "utsMode"
   | "cgroupParent"
   | "ulimits";
 
@@ -242,9 +261,22 @@ function securityFields(fields: Fields): Pick<CompleteSpec, SecurityKeys> {
     usernsMode: optional(fields["usernsMode"], "usernsMode", usernsMode),
     pidMode: optional(fields["pidMode"], "pidMode", pidMode),
     ipcMode: optional(fields["ipcMode"], "ipcMode", ipcMode),
+    utsMode: utsMode(fields),
     cgroupParent: optional(fields["cgroupParent"], "cgroupParent", cgroupParent),
     ulimits: completeUlimits(fields["ulimits"] ?? {}),
   };
+}
+
+function utsMode(fields: Fields): "host" | undefined {
+  const mode = optional(fields["utsMode"], "utsMode", oneOf("host"));
+  if (mode !== undefined && fields["hostname"] !== undefined && fields["hostname"] !== "") {
+    throw invalid("hostname", "conflicts with utsMode host: the container shares the name of the host; leave one of them out");
+  }
+  return mode;
+}
+
+function someOf(list: readonly string[] | undefined): readonly string[] | undefined {
+  return list?.length === 0 ? undefined : list;
 }
 
 type PolicyKeys = "resources" | "labels" | "deleteOnExit" | "restartPolicy" | "health" | "logs" | "serviceType";

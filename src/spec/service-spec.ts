@@ -29,6 +29,10 @@ export interface ServiceSpec {
   readonly endpoints?: readonly EndpointSpec[] | undefined;
   readonly expose?: readonly string[] | undefined;
   readonly dns?: readonly string[] | undefined;
+  /** Berth addition: domains tried behind a name, instead of the host's; `.` for none. */
+  readonly dnsSearch?: readonly string[] | undefined;
+  /** Berth addition: options of resolv.conf(5) such as `ndots:2`, instead of the host's. */
+  readonly dnsOptions?: readonly string[] | undefined;
   /** `hostname:ip`; the ip `host-gateway` is the host's side of the container's network. */
   readonly extraHosts?: readonly string[] | undefined;
 
@@ -43,6 +47,8 @@ export interface ServiceSpec {
   readonly usernsMode?: string | undefined;
   readonly pidMode?: string | undefined;
   readonly ipcMode?: string | undefined;
+  /** Berth addition: `host` shares the host's name and domain, so that `hostname` cannot be given. */
+  readonly utsMode?: "host" | undefined;
   readonly cgroupParent?: string | undefined;
   readonly sysctls?: Readonly<Record<string, string>> | undefined;
   readonly ulimits?: Readonly<Record<string, UlimitInput>> | undefined;
@@ -96,6 +102,8 @@ export interface NetworkAttachment extends NetworkAttachmentInput {
 
 export interface PortMappingInput {
   readonly hostPort?: number | undefined;
+  /** Berth addition: the first free port from `hostPort` to this one is taken. */
+  readonly hostPortEnd?: number | undefined;
   readonly containerPort: number;
   readonly protocol?: "tcp" | "udp" | undefined;
   readonly hostIp?: string | undefined;
@@ -104,6 +112,8 @@ export interface PortMappingInput {
 /** A published port. `hostPort` absent or 0 asks for a free one. */
 export interface PortMapping {
   readonly hostPort?: number | undefined;
+  /** Last of a range that begins with `hostPort`. */
+  readonly hostPortEnd?: number | undefined;
   readonly containerPort: number;
   readonly protocol: "tcp" | "udp";
   readonly hostIp: string;
@@ -242,6 +252,8 @@ export interface CompleteSpec {
   readonly endpoints: readonly EndpointSpec[];
   readonly expose: readonly string[];
   readonly dns: readonly string[];
+  readonly dnsSearch?: readonly string[] | undefined;
+  readonly dnsOptions?: readonly string[] | undefined;
   readonly extraHosts: readonly string[];
   /** Later entries have won over earlier ones with the same target. Sizes are bytes. */
   readonly storage: readonly StorageSpec[];
@@ -255,6 +267,7 @@ export interface CompleteSpec {
   readonly usernsMode?: string | undefined;
   readonly pidMode?: string | undefined;
   readonly ipcMode?: string | undefined;
+  readonly utsMode?: "host" | undefined;
   readonly cgroupParent?: string | undefined;
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ulimits: Readonly<Record<string, Ulimit>>;

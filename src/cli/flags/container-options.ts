@@ -37,6 +37,9 @@ export interface ContainerOptions extends PolicyFlags {
   readonly ip6?: string;
   readonly macAddress?: string;
   readonly dns?: List;
+  readonly dnsSearch?: List;
+  readonly dnsOption?: List;
+  readonly dnsOpt?: List;
   readonly addHost?: List;
   readonly init?: boolean;
   readonly readOnly?: boolean;
@@ -49,6 +52,7 @@ export interface ContainerOptions extends PolicyFlags {
   readonly ulimit?: List;
   readonly pid?: string;
   readonly ipc?: string;
+  readonly uts?: string;
   readonly cgroupParent?: string;
   readonly cpus?: number;
   readonly cpuShares?: number;
@@ -115,6 +119,9 @@ function networkOptions(): readonly Option[] {
     new Option("--mac-address <mac>", "MAC address in the main network"),
     new Option("-h, --hostname <name>", "host name inside the container"),
     listOption("--dns <ip>", "name server"),
+    listOption("--dns-search <domain>", "domain tried behind a name; . for none"),
+    listOption("--dns-option <option>", "option for the container's resolver, such as ndots:2"),
+    listOption("--dns-opt <option>", "").hideHelp(),
     listOption("--add-host <name:ip>", "add a line to /etc/hosts"),
   ];
 }
@@ -138,6 +145,7 @@ function securityOptions(): readonly Option[] {
     listOption("--sysctl <key=value>", "set a namespaced kernel parameter"),
     new Option("--pid <mode>", "PID namespace: host or container:<name>"),
     new Option("--ipc <mode>", "IPC namespace: host, none, private, shareable or container:<name>"),
+    new Option("--uts <mode>", "host shares the host's name"),
     new Option("--cgroup-parent <path>", "parent cgroup"),
   ];
 }
@@ -228,12 +236,20 @@ function network(options: ContainerOptions & NetworkFlags): Partial<ServiceSpec>
     portMappings: ports,
     expose: (options.expose ?? []).flatMap(parseExpose),
     dns: options.dns,
+    dnsSearch: options.dnsSearch,
+    dnsOptions: options.dnsOption ?? options.dnsOpt,
     extraHosts: options.addHost?.map(parseAddHost),
   };
 }
 
 function storage(options: ContainerOptions): readonly StorageSpec[] {
   return [...(options.volume ?? []).map(parseVolume), ...(options.mount ?? []).map(parseMount), ...(options.tmpfs ?? []).map(parseTmpfs)];
+}
+
+function utsMode(text: string | undefined): "host" | undefined {
+  if (text === undefined || text === "" || text === "private") return undefined;
+  if (text === "host") return text;
+  throw new InvalidArgumentError(`invalid --uts ${JSON.stringify(text)}; there are host and private.`);
 }
 
 function security(options: ContainerOptions): Partial<ServiceSpec> {
@@ -246,6 +262,7 @@ function security(options: ContainerOptions): Partial<ServiceSpec> {
     sysctls: parseSysctls(options.sysctl ?? []),
     pidMode: options.pid,
     ipcMode: options.ipc,
+    utsMode: utsMode(options.uts),
     cgroupParent: options.cgroupParent,
   };
 }

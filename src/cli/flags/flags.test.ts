@@ -39,6 +39,9 @@ describe("--publish", () => {
       ],
     );
     assert.equal(parsePublish("80-82").length, 3);
+    assert.deepEqual(parsePublish("127.0.0.1:8000-8010:80/udp"), [
+      { containerPort: 80, protocol: "udp", hostPort: 8000, hostPortEnd: 8010, hostIp: "127.0.0.1" },
+    ]);
     assert.deepEqual(parseExpose("7000-7001/udp"), ["7000/udp", "7001/udp"]);
   });
 
@@ -46,7 +49,7 @@ describe("--publish", () => {
     refused(() => parsePublish("http:80"), /not a port/);
     refused(() => parsePublish("8080:80/icmp"), /neither tcp nor udp/);
     refused(() => parsePublish("8080:70000"), /not a port/);
-    refused(() => parsePublish("8080-8081:80"), /differ in length/);
+    refused(() => parsePublish("8080-8081:80-82"), /differ in length/);
     refused(() => parsePublish("82-80"), /backwards/);
     refused(() => parsePublish(""), /expected/);
     refused(() => parsePublish("1:2:3:4"), /not a port|expected/);

@@ -5,7 +5,7 @@ const shape = "[ip:][hostPort:]containerPort[/tcp|udp]";
 
 /**
  * Reads one `--publish`: `80`, `8080:80/udp`, `127.0.0.1::80`, `[::1]:8080:80`, `8000-8002:80-82`. Without a host port the
- * engine takes a free one. Ranges become one mapping for each port.
+ * engine takes a free one. Ranges become one mapping for each port; `8000-8010:80` takes the first free one.
  */
 export function parsePublish(text: string): readonly PortMappingInput[] {
   const [ports, protocol = "tcp"] = text.split("/", 2) as [string, string?];
@@ -14,8 +14,12 @@ export function parsePublish(text: string): readonly PortMappingInput[] {
   if (match === null) throw invalid(text, `expected ${shape}`);
   const container = parseRange(text, match[4] ?? "");
   const host = match[3] ? parseRange(text, match[3]) : undefined;
-  if (host !== undefined && host.length !== container.length) throw invalid(text, "the two ranges differ in length");
   const hostIp = match[1] ?? match[2];
+  const [containerPort] = container;
+  if (host !== undefined && host.length > 1 && container.length === 1 && containerPort !== undefined) {
+    return [{ containerPort, protocol, hostPort: host[0], hostPortEnd: host.at(-1), hostIp: hostIp || undefined }];
+  }
+  if (host !== undefined && host.length !== container.length) throw invalid(text, "the two ranges differ in length");
   return container.map((containerPort, i) => ({ containerPort, protocol, hostPort: host?.[i], hostIp: hostIp || undefined }));
 }
 

@@ -2,6 +2,7 @@
 import type { ContainerUpdateBody } from "../../docker-api/containers.ts";
 import { assertFilterKeys, decodeFilters } from "../../docker-api/filters.ts";
 import { checkName, namePattern } from "../../engine/names.ts";
+import { restartContainer as restart } from "../../engine/restart-container.ts";
 import { startOrDiscard } from "../../engine/start-container.ts";
 import type { FoundContainer } from "../../engine/container-lookup.ts";
 import { type BerthError, isBerthError } from "../../errors.ts";
@@ -10,18 +11,21 @@ import type { Call } from "../call.ts";
 import { boolParam, intParam, textParam } from "../query.ts";
 import { HttpError } from "../status.ts";
 import { refOf, withContainer } from "./container-ref.ts";
-import { updateOf } from "./create-resources.ts";
+import { cpuForm, updateOf } from "./create-resources.ts";
 import { resourceFields, restartPolicyShape } from "./create-shape.ts";
 import type { DockerEngine } from "./engine.ts";
 import { pruneLabels } from "./label-filter.ts";
 import { untilOf } from "./prune-filters.ts";
 import { checkShape } from "./wire-shape.ts";
 
-/** 304 when it runs already. */
+/** 304 when it runs already, 409 when it is paused. */
 export async function startContainer(engine: DockerEngine, call: Call): Promise<void> {
   await withContainer(engine, refOf(call), async ({ id }) => {
     const { state } = await engine.runtime.containerState(id);
-    if (state === "running") return call.empty(304);
+    if (state === "running") {
+      if ((await engine.runtime.inspectDetailed(id)).paused === true) throw new HttpError(409, "cannot start a paused container, try unpause instead");
+      return call.empty(304);
+    }
     try {
       await startOrDiscard(engine.runtime, id);
     } catch (error) {
@@ -55,9 +59,8 @@ export async function stopContainer(engine: DockerEngine, call: Call): Promise<v
 export async function restartContainer(engine: DockerEngine, call: Call): Promise<void> {
   const { timeoutMs, stopSignal } = stopParams(call);
   await withContainer(engine, refOf(call), async ({ id }) => {
-    await engine.runtime.stopContainer(id, timeoutMs, { stopSignal });
     try {
-      await startOrDiscard(engine.runtime, id);
+      await restart(engine.runtime, id, { timeoutMs, stopSignal });
     } catch (error) {
       throw startFailure(error);
     }
@@ -139,8 +142,14 @@ export async function renameContainer(engine: DockerEngine, call: Call): Promise
 export async function updateContainer(engine: DockerEngine, call: Call): Promise<void> {
   const sent = await call.json();
   checkShape(sent, { fields: { ...resourceFields, RestartPolicy: restartPolicyShape } }, "");
-  const update = updateOf(sent as ContainerUpdateBody);
-  const { warnings } = await withContainer(engine, refOf(call), ({ id }) => engine.runtime.updateContainerResources(id, update));
+  const body = sent as ContainerUpdateBody;
+  const update = updateOf(body);
+  const warnings = await withContainer(engine, refOf(call), async ({ id, hexId }) => {
+    const outcome = await engine.runtime.updateContainerResources(id, update);
+    const asked = engine.requests.get(hexId);
+    if (asked !== undefined) engine.requests.put(hexId, { ...asked, HostConfig: { ...asked.HostConfig, ...cpuForm(body) } });
+    return outcome.warnings;
+  });
   call.answer(200, { Warnings: warnings });
 }
 

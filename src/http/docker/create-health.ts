@@ -1,18 +1,17 @@
 /** Docker's health check as ours. Times are nanoseconds on the wire; 0 leaves a field to the image, then to Docker's default. */
 import type { HealthConfig } from "../../docker-api/container-config.ts";
-import type { ImageInspectInfo } from "../../runtime/types.ts";
 import type { HealthSpec } from "../../spec/service-spec.ts";
 import { HttpError } from "../status.ts";
 
 const defaults = { interval: 30_000, timeout: 30_000, startGrace: 0, retries: 3 };
 
-/** `undefined` leaves the check to the image. Throws 400 for an unknown form. */
-export function healthOf(config: HealthConfig | null | undefined, image: Pick<ImageInspectInfo, "healthcheck">): HealthSpec | undefined {
-  const test = config?.Test != null && config.Test.length > 0 ? config.Test : undefined;
-  const effective = test ?? (hasTimes(config) ? image.healthcheck?.test : undefined);
-  if (effective === undefined || effective[0] === "NONE") return undefined;
+/** `undefined` leaves the check to the image, `NONE` switches that one off, too. Throws 400 for an unknown form. */
+export function healthOf(config: HealthConfig | null | undefined): HealthSpec | undefined {
+  const test = config?.Test ?? [];
+  if (test.length === 0 && !hasTimes(config)) return undefined;
+  if (test[0] === "NONE") return { check: { type: "none" } };
   return {
-    check: { type: "command", command: commandOf(effective) },
+    check: test.length === 0 ? { type: "image" } : { type: "command", command: commandOf(test) },
     interval: milliseconds("Interval", config?.Interval) ?? defaults.interval,
     timeout: milliseconds("Timeout", config?.Timeout) ?? defaults.timeout,
     startGrace: milliseconds("StartPeriod", config?.StartPeriod) ?? defaults.startGrace,
@@ -20,23 +19,14 @@ export function healthOf(config: HealthConfig | null | undefined, image: Pick<Im
   };
 }
 
-/** Whether the body switches the image's check off. */
-export function isHealthDisabled(config: HealthConfig | null | undefined): boolean {
-  return config?.Test?.[0] === "NONE";
-}
-
 function hasTimes(config: HealthConfig | null | undefined): boolean {
   return [config?.Interval, config?.Timeout, config?.StartPeriod, config?.Retries].some((value) => value != null && value !== 0);
 }
 
-function commandOf([kind = "", ...rest]: readonly string[]): string {
+function commandOf([kind = "", ...rest]: readonly string[]): string | readonly string[] {
   if (kind === "CMD-SHELL" && rest.length > 0) return rest[0] ?? "";
-  if (kind === "CMD" && rest.length > 0) return rest.map(quoted).join(" ");
+  if (kind === "CMD" && rest.length > 0) return rest;
   throw new HttpError(400, `unknown type of health check ${JSON.stringify(kind)}: use NONE, CMD or CMD-SHELL with a command`);
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function milliseconds(field: string, nanoseconds: number | null | undefined): number | undefined {

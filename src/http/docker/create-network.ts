@@ -8,12 +8,12 @@ import type { ImageInspectInfo } from "../../runtime/types.ts";
 import type { NetworkAttachmentInput, NetworkMode, PortMappingInput, ServiceSpec } from "../../spec/service-spec.ts";
 import { HttpError } from "../status.ts";
 
-type NetworkFields = Pick<ServiceSpec, "networkMode" | "networks" | "portMappings" | "expose" | "dns" | "extraHosts">;
+type NetworkFields = Pick<ServiceSpec, "networkMode" | "networks" | "portMappings" | "expose" | "dns" | "dnsSearch" | "dnsOptions" | "extraHosts">;
 
-export function networkSpec(body: ContainerCreateBody, image: ImageInspectInfo, warnings: string[]): NetworkFields {
+export function networkSpec(body: ContainerCreateBody, image: ImageInspectInfo): NetworkFields {
   const host = body.HostConfig ?? {};
   const exposed = [...Object.keys(body.ExposedPorts ?? {}), ...Object.keys(host.PortBindings ?? {})];
-  const published = portMappings(host.PortBindings ?? {}, warnings);
+  const published = portMappings(host.PortBindings ?? {});
   const all = host.PublishAllPorts === true ? [...new Set([...exposed, ...(image.exposedPorts ?? [])])] : [];
   return {
     networkMode: body.NetworkDisabled === true ? { mode: "none" } : networkModeOf(primaryNetwork(body)),
@@ -21,6 +21,8 @@ export function networkSpec(body: ContainerCreateBody, image: ImageInspectInfo, 
     portMappings: [...published, ...missingPorts(all, published)],
     expose: [...new Set(exposed)],
     dns: host.Dns ?? undefined,
+    dnsSearch: host.DnsSearch ?? undefined,
+    dnsOptions: host.DnsOptions ?? undefined,
     extraHosts: host.ExtraHosts ?? undefined,
   };
 }
@@ -76,21 +78,22 @@ export function parsePort(text: string): { readonly port: number; readonly proto
   return { port, protocol };
 }
 
-function portMappings(bindings: PortMap, warnings: string[]): PortMappingInput[] {
+function portMappings(bindings: PortMap): PortMappingInput[] {
   return Object.entries(bindings).flatMap(([key, places]) => {
     const { port: containerPort, protocol } = parsePort(key);
     const wanted = places != null && places.length > 0 ? places : [{}];
-    return wanted.map(({ HostIp, HostPort }) => ({ containerPort, protocol, hostIp: HostIp || undefined, hostPort: hostPortOf(HostPort ?? "", warnings) }));
+    return wanted.map(({ HostIp, HostPort }) => ({ containerPort, protocol, hostIp: HostIp || undefined, ...hostPortOf(HostPort ?? "") }));
   });
 }
 
-function hostPortOf(text: string, warnings: string[]): number | undefined {
-  if (text === "" || text === "0") return undefined;
-  const [, first = "", last] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
-  const port = Number(first);
-  if (first === "" || port > 65_535) throw new HttpError(400, `invalid port specification: ${JSON.stringify(text)}`);
-  if (last !== undefined && last !== first) warnings.push(`host port range ${text}: port ${first} is taken`);
-  return port || undefined;
+/** Of a range such as `8000-8010` the first free port is taken at the start. */
+function hostPortOf(text: string): Pick<PortMappingInput, "hostPort" | "hostPortEnd"> {
+  if (text === "" || text === "0") return {};
+  const [, first = "", last = first] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  const [hostPort, hostPortEnd] = [Number(first), Number(last)];
+  if (first === "" || hostPortEnd > 65_535 || hostPortEnd < hostPort) throw new HttpError(400, `invalid port specification: ${JSON.stringify(text)}`);
+  if (hostPort === 0) return {};
+  return hostPortEnd === hostPort ? { hostPort } : { hostPort, hostPortEnd };
 }
 
 function missingPorts(exposed: readonly string[], published: readonly PortMappingInput[]): PortMappingInput[] {

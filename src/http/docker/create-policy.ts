@@ -24,5 +24,13 @@ export function logsOf(host: HostConfig, warnings: string[]): ServiceSpec["logs"
   if (!["", "json-file", "local", "none", "journald"].includes(type)) throw new HttpError(400, `logger: no log driver named '${type}' is registered`);
   if (type === "none" || type === "journald") warnings.push(`log driver ${type} is not available: logs are kept on disk`);
   const size = config?.["max-size"];
-  return size === undefined || size === "-1" ? undefined : { maxSizeBytes: parseSize(size) };
+  if (size === undefined || size === "-1") return undefined;
+  // Docker's is the size of each file.
+  const maxFiles = Math.max(2, fileCount(config?.["max-file"]));
+  return { maxSizeBytes: parseSize(size) * maxFiles, maxFiles };
+}
+
+function fileCount(text = "1"): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new HttpError(400, `failed to initialize logging driver: max-file must be a number of at least 1, not ${JSON.stringify(text)}`);
 }

@@ -31,11 +31,12 @@ export function resourcesOf(host: HostConfig, warnings: string[]): ResourcesSpec
   };
 }
 
-function checkLimits(host: HostConfig): void {
+/** An update leaves out what shall stay. */
+function checkLimits(host: HostConfig, isUpdate = false): void {
   const { Memory: memory = 0, MemorySwap: swap = 0, MemoryReservation: reservation = 0, NanoCpus: cpus = 0 } = host;
   if (memory !== 0 && memory < minimumMemory) throw new HttpError(400, "Minimum memory limit allowed is 6MB");
-  if (swap !== 0 && swap !== -1 && memory === 0) throw new HttpError(400, "You should always set the Memory limit when using Memoryswap limit, see usage");
-  if (swap > 0 && swap < memory) throw new HttpError(400, "Minimum memoryswap limit should be larger than memory limit, see usage");
+  if (swap > 0 && memory === 0 && !isUpdate) throw new HttpError(400, "You should always set the Memory limit when using Memoryswap limit, see usage");
+  if (swap > 0 && memory > 0 && swap < memory) throw new HttpError(400, "Minimum memoryswap limit should be larger than memory limit, see usage");
   if (memory > 0 && reservation > memory) throw new HttpError(400, "Minimum memory limit can not be less than memory reservation limit, see usage");
   if (cpus < 0) throw new HttpError(400, "Range of CPUs must be positive");
   if (cpus > 0 && (host.CpuPeriod || host.CpuQuota)) throw new HttpError(400, "Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set");
@@ -62,7 +63,7 @@ function gpuOf(host: HostConfig): ResourcesSpec["gpu"] {
 }
 
 export function updateOf(body: ContainerUpdateBody): ContainerResourceUpdate {
-  checkLimits(body);
+  checkLimits(body, true);
   const policy = body.RestartPolicy;
   restartOf({ RestartPolicy: policy });
   return {
@@ -86,4 +87,11 @@ export function updateOf(body: ContainerUpdateBody): ContainerResourceUpdate {
 /** `restartOf` has refused every other word. */
 function policyName(name: string): "no" | "always" | "unless-stopped" | "on-failure" {
   return name === "always" || name === "unless-stopped" || name === "on-failure" ? name : "no";
+}
+
+/** A limit of CPU is shown in the words it was asked for in: whole CPUs, or period and quota. */
+export function cpuForm({ NanoCpus, CpuPeriod, CpuQuota }: HostConfig): HostConfig {
+  if (NanoCpus) return { NanoCpus, CpuPeriod: 0, CpuQuota: 0 };
+  if (!CpuPeriod && !CpuQuota) return {};
+  return { NanoCpus: 0, ...(CpuPeriod ? { CpuPeriod } : {}), ...(CpuQuota ? { CpuQuota } : {}) };
 }

@@ -30,8 +30,11 @@ describe("a create body", () => {
   test("publishes what is bound, and with PublishAllPorts what the image exposes", () => {
     assert.deepEqual(spec({ HostConfig: { PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }, { HostPort: "" }] } } }).portMappings, [
       { containerPort: 80, protocol: "tcp", hostIp: "127.0.0.1", hostPort: 8080 },
-      { containerPort: 80, protocol: "tcp", hostIp: undefined, hostPort: undefined },
+      { containerPort: 80, protocol: "tcp", hostIp: undefined },
     ]);
+    const [range] = spec({ HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "8000-8010" }] } } }).portMappings ?? [];
+    assert.deepEqual([range?.hostPort, range?.hostPortEnd], [8000, 8010]);
+    assert.throws(() => spec({ HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "8010-8000" }] } } }), /invalid port specification/);
     const all = spec({ HostConfig: { PublishAllPorts: true, PortBindings: { "80/tcp": [{ HostPort: "81" }] } } }).portMappings;
     assert.deepEqual(
       all?.map(({ containerPort, protocol, hostPort }) => `${containerPort}/${protocol}/${hostPort ?? "any"}`),
@@ -63,10 +66,11 @@ describe("a create body", () => {
   });
 
   test("names what has no effect and refuses what must have one", () => {
-    assert.deepEqual(plan({ Domainname: "d", HostConfig: { DnsSearch: ["x"] } }).warnings, [
+    assert.deepEqual(plan({ Domainname: "d", HostConfig: { Links: ["db:db"] } }).warnings, [
+      "HostConfig.Links has no effect with this engine: connect both containers to a network of their own, in which they find each other by name",
       "Domainname has no effect with this engine",
-      "HostConfig.DnsSearch has no effect with this engine",
     ]);
+    assert.throws(() => spec({ Hostname: "own", HostConfig: { UTSMode: "host" } }), /conflicting options: hostname and the UTS mode/);
     assert.throws(() => spec({ HostConfig: { BlkioDeviceReadBps: [{ Path: "/dev/sda", Rate: 1 }] } }), /BlkioDeviceReadBps is not supported/);
     assert.throws(() => spec({ HostConfig: { Memory: 1024 } }), /Minimum memory limit allowed is 6MB/);
     assert.throws(
@@ -91,14 +95,16 @@ describe("a create body", () => {
 
   test("turns a health check's times from nanoseconds", () => {
     assert.deepEqual(spec({ Healthcheck: { Test: ["CMD", "test", "-e", "/a b"], Interval: 1e9, Retries: 2 } }).health, {
-      check: { type: "command", command: "test -e '/a b'" },
+      check: { type: "command", command: ["test", "-e", "/a b"] },
       interval: 1000,
       timeout: 30_000,
       startGrace: 0,
       retries: 2,
     });
     assert.equal(spec(readCreateBody({ Healthcheck: { Test: ["CMD", "x"], Timeout: null } })).health?.timeout, 30_000);
-    assert.equal(spec({ Healthcheck: { Test: ["NONE"] } }).health, undefined);
+    assert.deepEqual(spec({ Healthcheck: { Interval: 1e9 } }).health?.check, { type: "image" });
+    assert.deepEqual(spec({ Healthcheck: { Test: ["NONE"] } }).health, { check: { type: "none" } });
+    assert.equal(spec({ Healthcheck: {} }).health, undefined);
     assert.throws(() => spec({ Healthcheck: { Test: ["CMD-SHELL", "x"], Interval: 1 } }), /cannot be less than 1ms/);
   });
 });

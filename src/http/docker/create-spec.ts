@@ -43,7 +43,7 @@ export function createPlan({ body, image, platform }: CreateInput): CreatePlan {
     stopGracePeriod: graceOf(body.StopTimeout),
     hostname: body.Hostname || undefined,
     platform: platform === undefined ? undefined : parsePlatform(platform),
-    ...networkSpec(body, image, warnings),
+    ...networkSpec(body, image),
     storage: storageOf(body, warnings),
     devices: (host.Devices ?? []).map(deviceOf),
     privileged: host.Privileged === true,
@@ -54,6 +54,7 @@ export function createPlan({ body, image, platform }: CreateInput): CreatePlan {
     usernsMode: host.UsernsMode || undefined,
     pidMode: host.PidMode || undefined,
     ipcMode: host.IpcMode || undefined,
+    utsMode: utsOf(body, host),
     cgroupParent: host.CgroupParent || undefined,
     sysctls: host.Sysctls ?? undefined,
     ulimits: ulimitsOf(host),
@@ -61,7 +62,7 @@ export function createPlan({ body, image, platform }: CreateInput): CreatePlan {
     labels: body.Labels ?? undefined,
     lifecycle: { deleteOnExit: host.AutoRemove === true },
     restartPolicy: restartOf(host),
-    health: healthOf(body.Healthcheck, image),
+    health: healthOf(body.Healthcheck),
     logs: logsOf(host, warnings),
   };
   return { spec, warnings };
@@ -86,6 +87,13 @@ function environmentOf(list: readonly string[], warnings: string[]): Readonly<Re
     return [];
   });
   return Object.fromEntries(entries);
+}
+
+function utsOf(body: ContainerCreateBody, host: HostConfig): "host" | undefined {
+  if (!host.UTSMode) return undefined;
+  if (host.UTSMode !== "host") throw new HttpError(400, `invalid UTS mode: ${host.UTSMode}`);
+  if (body.Hostname) throw new HttpError(400, "conflicting options: hostname and the UTS mode");
+  return "host";
 }
 
 function graceOf(seconds: number | null | undefined): number | undefined {
@@ -130,16 +138,15 @@ function refuseUnsupported(host: HostConfig): void {
 function warnWithoutEffect(body: ContainerCreateBody, host: HostConfig, warnings: string[]): void {
   const named: readonly (readonly [string, boolean])[] = [
     ["Domainname", Boolean(body.Domainname)],
-    ["HostConfig.DnsSearch", present(host.DnsSearch)],
-    ["HostConfig.DnsOptions", present(host.DnsOptions)],
-    ["HostConfig.Links", present(host.Links)],
-    ["HostConfig.UTSMode", Boolean(host.UTSMode)],
     ["HostConfig.CgroupnsMode", host.CgroupnsMode === "host"],
     ["HostConfig.VolumeDriver", Boolean(host.VolumeDriver) && host.VolumeDriver !== "local"],
     ["HostConfig.Annotations", Object.keys(host.Annotations ?? {}).length > 0],
     ["Shell", present(body.Shell)],
     ["OnBuild", present(body.OnBuild)],
   ];
+  if (present(host.Links)) {
+    warnings.push("HostConfig.Links has no effect with this engine: connect both containers to a network of their own, in which they find each other by name");
+  }
   for (const [field, isSet] of named) if (isSet) warnings.push(`${field} has no effect with this engine`);
 }
 

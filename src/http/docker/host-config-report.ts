@@ -14,6 +14,7 @@ export function hostConfigReport(details: ContainerInspectDetails, body: Contain
     ...fromSpec(details, spec),
     ...asked,
     ...limits(spec.resources ?? {}),
+    ...cpuLimit(spec.resources ?? {}, asked),
     RestartPolicy: restartReport(spec.restartPolicy),
     ...mode(spec, asked),
   };
@@ -47,6 +48,8 @@ function fromSpec(details: ContainerInspectDetails, spec: Partial<ServiceSpec>):
     CapAdd: listOrNull(spec.capabilities),
     CapDrop: listOrNull(spec.capDrop),
     Dns: spec.dns ?? [],
+    DnsSearch: spec.dnsSearch ?? [],
+    DnsOptions: spec.dnsOptions ?? [],
     ExtraHosts: listOrNull(spec.extraHosts),
     GroupAdd: listOrNull(spec.extraGroups),
     IpcMode: spec.ipcMode ?? "private",
@@ -55,6 +58,7 @@ function fromSpec(details: ContainerInspectDetails, spec: Partial<ServiceSpec>):
     ReadonlyRootfs: spec.readOnlyRootFs ?? false,
     SecurityOpt: listOrNull(spec.securityOpt),
     UsernsMode: spec.usernsMode ?? "",
+    UTSMode: spec.utsMode ?? "",
     Sysctls: spec.sysctls ?? {},
     CgroupParent: spec.cgroupParent ?? "",
     Devices: (spec.devices ?? []).map(deviceReport),
@@ -73,13 +77,10 @@ const defaults: HostConfig = {
   VolumesFrom: null,
   ConsoleSize: [0, 0],
   CgroupnsMode: "private",
-  DnsOptions: [],
-  DnsSearch: [],
   Cgroup: "",
   Links: null,
   OomScoreAdj: 0,
   PublishAllPorts: false,
-  UTSMode: "",
   ShmSize: 64 * 1024 * 1024,
   Isolation: "",
   BlkioWeightDevice: [],
@@ -110,10 +111,7 @@ function limits(resources: ResourcesSpec): HostConfig {
   return {
     CpuShares: resources.cpuShares ?? 0,
     Memory: bytes(resources.memory),
-    NanoCpus: resources.cpu === undefined ? 0 : nanoCpus(resources.cpu),
     BlkioWeight: resources.blkioWeight ?? 0,
-    CpuPeriod: 0,
-    CpuQuota: 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
     CpusetCpus: resources.cpuset ?? "",
@@ -126,6 +124,16 @@ function limits(resources: ResourcesSpec): HostConfig {
     PidsLimit: resources.pidsLimit ?? null,
   };
 }
+
+/** How much it is says the spec, in which words the client. */
+function cpuLimit({ cpu }: ResourcesSpec, asked: HostConfig): HostConfig {
+  const { CpuPeriod: period = 0, CpuQuota: quota = 0 } = asked;
+  if (period === 0 && quota === 0) return { NanoCpus: cpu === undefined ? 0 : nanoCpus(cpu), CpuPeriod: 0, CpuQuota: 0 };
+  const limit = cpu === undefined ? Math.min(quota, 0) : Math.round(cpu * (period || defaultPeriodUs));
+  return { NanoCpus: 0, CpuPeriod: period, CpuQuota: limit };
+}
+
+const defaultPeriodUs = 100_000;
 
 const restartNames: Readonly<Record<RestartPolicy["kind"], string>> = {
   no: "no",

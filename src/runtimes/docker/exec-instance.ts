@@ -8,7 +8,7 @@ import type { IdAnswer } from "../../docker-api/containers.ts";
 import type { ExecCreateBody, ExecInspect } from "../../docker-api/exec.ts";
 import { BerthError } from "../../errors.ts";
 import type { ExecProcessOptions } from "../../runtime/extras.ts";
-import { type ContainerId, containerIdToString } from "../../spec/container-id.ts";
+import { type ContainerId, containerIdToString, nativeName } from "../../spec/container-id.ts";
 import type { DockerContext } from "./context.ts";
 import { DemultiplexedOutput } from "./demultiplexed.ts";
 import { isNotRunning } from "./lifecycle.ts";
@@ -17,6 +17,8 @@ import { number, text } from "./read.ts";
 export interface ExecInstance {
   readonly execId: string;
   readonly engineId: string;
+  /** What the container's control group may be called after. */
+  readonly groupNames: readonly string[];
   /** Value of a variable that the process hands on to whatever it starts, by which all of it is found. */
   readonly marker: string;
   readonly socket: Duplex;
@@ -48,7 +50,7 @@ export async function startExec(ctx: DockerContext, id: ContainerId, o: ExecProc
   }
   const channels = (["stdout", "stderr"] as const).filter((channel) => o.tty === true || (channel === "stdout" ? o.attachStdout : o.attachStderr) === true);
   const output = new DemultiplexedOutput(socket, { tty: o.tty === true, where: ctx.client.where, discardUnclaimed: true, channels });
-  return { execId, engineId, marker, socket, output };
+  return { execId, engineId, groupNames: [engineId, `${nativeName(id)}.`], marker, socket, output };
 }
 
 function createBody(o: ExecProcessOptions, marker: string): ExecCreateBody {

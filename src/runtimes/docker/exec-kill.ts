@@ -36,10 +36,10 @@ export async function pidOfExec(ctx: DockerContext, exec: ExecInstance): Promise
 }
 
 /** What is killed may have forked in between: until nothing is left. */
-function signalFromHere({ engineId, marker }: ExecInstance, pid: number, signal: number): void {
-  if (!belongsToContainer(pid, engineId)) return;
+function signalFromHere({ groupNames, marker }: ExecInstance, pid: number, signal: number): void {
+  if (!belongsToContainer(pid, groupNames)) return;
   for (let round = 0; round < rounds; round++) {
-    const pids = new Set([...processTree(pid), ...markedProcesses(`${markerVariable}=${marker}`, engineId)]);
+    const pids = new Set([...processTree(pid), ...markedProcesses(`${markerVariable}=${marker}`, groupNames)]);
     const signalled = signalAll([...pids], signal);
     if (signal !== 9 || signalled === 0) return;
   }

@@ -9,12 +9,19 @@ const defaults = { startGraceMs: 5_000, intervalMs: 10_000, timeoutMs: 5_000, re
 /** Docker runs commands only: other checks are the business of whoever supervises the service, and warned about. */
 export function healthConfig(health: HealthSpec | undefined, warnings: string[]): HealthConfig | undefined {
   if (health === undefined) return undefined;
+  if (health.check.type === "none") return { Test: ["NONE"] };
+  // Without a test of its own Docker takes the image's, with these times.
+  if (health.check.type === "image") return timesOf(health);
   if (health.check.type !== "command") {
     warnings.push(`health: the engine runs no ${health.check.type} checks, only commands; health stays "none" unless someone else checks`);
     return undefined;
   }
+  const { command } = health.check;
+  return { Test: typeof command === "string" ? ["CMD-SHELL", command] : ["CMD", ...command], ...timesOf(health) };
+}
+
+function timesOf(health: HealthSpec): HealthConfig {
   return {
-    Test: typeof health.check.command === "string" ? ["CMD-SHELL", health.check.command] : ["CMD", ...health.check.command],
     StartPeriod: ns(health.startGrace, defaults.startGraceMs),
     Interval: ns(health.interval, defaults.intervalMs),
     Timeout: ns(health.timeout, defaults.timeoutMs),

@@ -18,25 +18,34 @@ const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d
 /** What engines cut long lines at. */
 const pieceBytes = 16 * 1024;
 
-/** Frames of a container without a terminal: one entry each. */
-export async function* framedEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<EngineLogEntry> {
-  for await (const { channel, bytes } of wholeFrames(body)) {
-    if (channel === "system") throw new BerthError("internal", `the engine's log broke off: ${Buffer.from(bytes).toString().trim()}`);
-    if (channel !== "stdin") yield { stream: channel, ...splitTime(bytes) };
+/** Frames of a container without a terminal: one entry each. As many at once as the engine sent. */
+export async function* framedEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<readonly EngineLogEntry[]> {
+  for await (const frames of wholeFrames(body)) {
+    const entries: EngineLogEntry[] = [];
+    for (const { channel, bytes } of frames) {
+      if (channel === "system") {
+        yield entries;
+        throw new BerthError("internal", `the engine's log broke off: ${Buffer.from(bytes).toString().trim()}`);
+      }
+      if (channel !== "stdin") entries.push({ stream: channel, ...splitTime(bytes) });
+    }
+    yield entries;
   }
 }
 
 /** A terminal's log has no frames: entries end with their newline, or at the length at which engines cut. */
-export async function* terminalEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<EngineLogEntry> {
+export async function* terminalEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<readonly EngineLogEntry[]> {
   let rest: Uint8Array = new Uint8Array();
   for await (const chunk of body) {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const entries: EngineLogEntry[] = [];
     for (let entry = firstEntry(rest); entry !== undefined; entry = firstEntry(rest)) {
-      yield { stream: "stdout", ...splitTime(rest.subarray(0, entry)) };
+      entries.push({ stream: "stdout", ...splitTime(rest.subarray(0, entry)) });
       rest = rest.subarray(entry);
     }
+    yield entries;
   }
-  if (rest.length > 0) yield { stream: "stdout", ...splitTime(rest) };
+  if (rest.length > 0) yield [{ stream: "stdout", ...splitTime(rest) }];
 }
 
 /** Length of the first complete entry. A piece without newline is complete when the time of the next one follows it. */

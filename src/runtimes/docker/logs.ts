@@ -72,39 +72,43 @@ async function* chunks(source: LogSource, o: LogsStreamOptions, first: AnswerBod
     o.timestamps === true ? { stream, bytes, timestamp: new Date(time) } : { stream, bytes };
   try {
     const history = counted(entriesOf(source, first), seen);
-    for await (const entry of o.tail === undefined ? history : lastLines(history, o.tail)) yield show(entry);
+    for await (const entries of o.tail === undefined ? history : lastLines(history, o.tail)) for (const entry of entries) yield show(entry);
     if (o.follow !== true) return;
-    for await (const entry of liveEntries(source, seen, o.until, stop)) yield show(entry);
+    for await (const entries of liveEntries(source, seen, o.until, stop)) for (const entry of entries) yield show(entry);
   } finally {
     first.close();
   }
 }
 
-function entriesOf({ tty }: LogSource, body: AnswerBody): AsyncGenerator<EngineLogEntry> {
+/** As many as came at once: one step of an iteration for each would cost many times the work on a line. */
+type Entries = readonly EngineLogEntry[];
+
+function entriesOf({ tty }: LogSource, body: AnswerBody): AsyncGenerator<Entries> {
   return tty ? terminalEntries(body) : framedEntries(body);
 }
 
-async function* counted(entries: AsyncIterable<EngineLogEntry>, seen: LastSeen): AsyncGenerator<EngineLogEntry> {
-  for await (const entry of entries) {
-    seen.add(entry);
-    yield entry;
+async function* counted(source: AsyncIterable<Entries>, seen: LastSeen): AsyncGenerator<Entries> {
+  for await (const entries of source) {
+    for (const entry of entries) seen.add(entry);
+    yield entries;
   }
 }
 
 /** The last lines of what the filters left. A line may have come in several pieces. */
-async function* lastLines(history: AsyncIterable<EngineLogEntry>, tail: number): AsyncGenerator<EngineLogEntry> {
+async function* lastLines(history: AsyncIterable<Entries>, tail: number): AsyncGenerator<Entries> {
   let lines: EngineLogEntry[][] = [];
   const open = new Map<EngineLogEntry["stream"], EngineLogEntry[]>();
-  for await (const entry of history) {
-    const line = open.get(entry.stream) ?? [];
-    if (line.length === 0) lines.push(line);
-    line.push(entry);
-    if (endsLine(entry)) open.delete(entry.stream);
-    else open.set(entry.stream, line);
-    // Twice the window, so that cutting costs nothing per line.
+  for await (const entries of history) {
+    for (const entry of entries) {
+      const line = open.get(entry.stream) ?? [];
+      if (line.length === 0) lines.push(line);
+      line.push(entry);
+      if (endsLine(entry)) open.delete(entry.stream);
+      else open.set(entry.stream, line);
+    }
     if (lines.length > 2 * tail + 2) lines = lines.slice(-tail - 1);
   }
-  for (const line of tail === 0 ? [] : lines.slice(-tail)) yield* line;
+  yield tail === 0 ? [] : lines.slice(-tail).flat();
 }
 
 function endsLine({ bytes }: EngineLogEntry): boolean {
@@ -115,16 +119,16 @@ function endsLine({ bytes }: EngineLogEntry): boolean {
 const restartPollMs = 100;
 
 /** What comes after the history, over restarts by policy, to the end of the container. */
-async function* liveEntries(source: LogSource, seen: LastSeen, until: number | undefined, stop: AbortSignal): AsyncGenerator<EngineLogEntry> {
+async function* liveEntries(source: LogSource, seen: LastSeen, until: number | undefined, stop: AbortSignal): AsyncGenerator<Entries> {
   const end = until === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(Math.max(0, Math.ceil(until * 1000 - Date.now())))]);
   for (;;) {
     try {
       const body = await open(source, { follow: true, since: seen.since }, end);
       const isNew = seen.filter();
-      for await (const entry of entriesOf(source, body)) {
-        if (!isNew(entry)) continue;
-        seen.add(entry);
-        yield entry;
+      for await (const entries of entriesOf(source, body)) {
+        const fresh = entries.filter(isNew);
+        for (const entry of fresh) seen.add(entry);
+        yield fresh;
       }
       if (!(await goesOn(source, stop))) return;
     } catch (thrown) {

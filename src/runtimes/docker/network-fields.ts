@@ -5,7 +5,7 @@ import type { CompleteSpec } from "../../spec/service-spec.ts";
 
 export interface NetworkFields {
   readonly config: Pick<ContainerConfig, "ExposedPorts" | "Hostname">;
-  readonly hostConfig: Pick<HostConfig, "NetworkMode" | "PortBindings" | "Dns" | "ExtraHosts" | "PidMode" | "IpcMode">;
+  readonly hostConfig: Pick<HostConfig, "NetworkMode" | "PortBindings" | "Dns" | "DnsSearch" | "DnsOptions" | "ExtraHosts" | "PidMode" | "IpcMode" | "UTSMode">;
 }
 
 /** Modes that name another container, with the name the engine knows it by. */
@@ -27,14 +27,17 @@ export function networkFields(spec: CompleteSpec, shared: SharedModes): NetworkF
       NetworkMode: networkMode(spec, shared.network),
       ...(Object.keys(bindings).length === 0 ? {} : { PortBindings: bindings }),
       ...(spec.dns.length === 0 ? {} : { Dns: spec.dns }),
+      ...(spec.dnsSearch === undefined ? {} : { DnsSearch: spec.dnsSearch }),
+      ...(spec.dnsOptions === undefined ? {} : { DnsOptions: spec.dnsOptions }),
       ...(spec.extraHosts.length === 0 ? {} : { ExtraHosts: spec.extraHosts }),
       ...mode("PidMode", shared.pid ?? spec.pidMode),
       ...mode("IpcMode", shared.ipc ?? spec.ipcMode),
+      ...mode("UTSMode", spec.utsMode),
     },
   };
 }
 
-function mode(field: "PidMode" | "IpcMode", value: string | undefined): Pick<HostConfig, "PidMode" | "IpcMode"> {
+function mode(field: "PidMode" | "IpcMode" | "UTSMode", value: string | undefined): Pick<HostConfig, "PidMode" | "IpcMode" | "UTSMode"> {
   return value === undefined || value === "" ? {} : { [field]: value };
 }
 
@@ -63,9 +66,15 @@ function portBindings({ portMappings }: CompleteSpec): Readonly<Record<string, r
   const byPort = Object.groupBy(portMappings, portKey);
   const entries = Object.entries(byPort).map(([key, mappings = []]) => [
     key,
-    mappings.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort === undefined ? "" : String(hostPort) })),
+    mappings.map((mapping) => ({ HostIp: mapping.hostIp, HostPort: hostPortText(mapping) })),
   ]);
   return Object.fromEntries(entries);
+}
+
+/** `""` lets the engine choose, a range the first free one of it. */
+function hostPortText({ hostPort, hostPortEnd }: CompleteSpec["portMappings"][number]): string {
+  if (hostPort === undefined) return "";
+  return hostPortEnd === undefined ? String(hostPort) : `${hostPort}-${hostPortEnd}`;
 }
 
 /** `80`, `53/udp`, `8000-8010` → `80/tcp`, … */

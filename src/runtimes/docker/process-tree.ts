@@ -7,10 +7,14 @@ interface ProcessLine {
   readonly session: number;
 }
 
-/** Whether the process is in a control group named after the container: the pid may be of another machine, or used anew. */
-export function belongsToContainer(pid: number, engineId: string): boolean {
+/**
+ * Whether the process is in a control group named after the container: the pid may be of another machine, or used anew.
+ * Engines take their id for the name, Berth's daemon takes ours.
+ */
+export function belongsToContainer(pid: number, names: readonly string[]): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cgroup`, "latin1").includes(engineId);
+    const groups = readFileSync(`/proc/${pid}/cgroup`, "latin1");
+    return names.some((name) => groups.includes(name));
   } catch {
     return false;
   }
@@ -28,10 +32,10 @@ export function processTree(root: number): readonly number[] {
 }
 
 /** Processes of the container that carry the variable, wherever they have gone: a daemon leaves its session and its parent. */
-export function markedProcesses(variable: string, engineId: string): readonly number[] {
+export function markedProcesses(variable: string, names: readonly string[]): readonly number[] {
   return readdirSync("/proc").flatMap((name) => {
     const pid = Number(name);
-    return /^\d+$/.test(name) && environmentHolds(pid, variable) && belongsToContainer(pid, engineId) ? [pid] : [];
+    return /^\d+$/.test(name) && environmentHolds(pid, variable) && belongsToContainer(pid, names) ? [pid] : [];
   });
 }
 

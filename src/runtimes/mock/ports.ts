@@ -30,7 +30,7 @@ export class MockPorts {
   }
 
   #takePort(mapping: PortMapping): PortMappingEntry {
-    const hostPort = mapping.hostPort === undefined || mapping.hostPort === 0 ? this.#freePort(mapping.protocol) : mapping.hostPort;
+    const hostPort = mapping.hostPort === undefined || mapping.hostPort === 0 ? this.#freePort(mapping.protocol) : this.#firstFree(mapping, mapping.hostPort);
     const key = `${mapping.protocol}:${hostPort}`;
     if (this.#ports.has(key)) {
       const reason = `port is already allocated: ${mapping.hostIp}:${hostPort}/${mapping.protocol}`;
@@ -38,6 +38,13 @@ export class MockPorts {
     }
     this.#ports.add(key);
     return { containerPort: mapping.containerPort, protocol: mapping.protocol, hostIp: mapping.hostIp, hostPort };
+  }
+
+  /** Of a range the first free one, else its last. */
+  #firstFree({ protocol, hostPortEnd }: PortMapping, first: number): number {
+    let port = first;
+    while (hostPortEnd !== undefined && port < hostPortEnd && this.#ports.has(`${protocol}:${port}`)) port += 1;
+    return port;
   }
 
   #freePort(protocol: string): number {

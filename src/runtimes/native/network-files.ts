@@ -76,6 +76,8 @@ function resolverText(
   const { spec } = facts;
   return resolvConf({
     dns: spec.dns,
+    search: spec.dnsSearch,
+    options: spec.dnsOptions,
     hostResolvConf: readHostResolvConf(),
     hostNetwork: spec.networkMode.mode === "host",
     nameServers,

@@ -96,6 +96,19 @@ export const healthCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "the image's check is used, with the times that are given, and left out when none shall be made",
+    needs: ["health", "commitContainer"],
+    run: async (t) => {
+      const changes = `HEALTHCHECK --interval=1h CMD ${JSON.stringify(program(step.line("of the image")))}`;
+      const { id: image } = await t.runtime.commitContainer(await t.service(), { changes });
+      t.defer(async () => void (await t.runtime.removeImage(image, true)));
+      const used = await t.start({ image, argv: programs.forever(), health: { ...quick, check: { type: "image" } } });
+      assert.equal((await becomes(t, used, "healthy")).lastOutput, "of the image\n");
+      const without = await t.start({ image, argv: programs.forever(), health: { check: { type: "none" } } });
+      assert.equal(await health(t, without), undefined);
+    },
+  },
+  {
     name: "a probe that takes too long has failed, and nothing of it is left",
     needs: ["health", "kernel"],
     run: async (t) => {

@@ -26,6 +26,9 @@ const badSpecs: readonly (readonly [string, CaseSpec & Readonly<Record<string, u
   ["a swap limit without a memory limit", { resources: { memorySwap: "64Mi" } }, /memory/],
   ["removal on exit with a restart policy", { lifecycle: { deleteOnExit: true }, restartPolicy: { kind: "always" } }, /restartPolicy|deleteOnExit/],
   ["an extra host without an address", { networkMode: "bridge", extraHosts: ["nope"] }, /extraHosts/],
+  ["a host name beside that of the host", { hostname: "own", utsMode: "host" }, /hostname/],
+  ["a range of ports without a beginning", { networkMode: "bridge", portMappings: [{ containerPort: 80, hostPortEnd: 90 }] }, /hostPortEnd/],
+  ["a resolver option of two lines", { networkMode: "bridge", dnsOptions: ["a\nb"] }, /dnsOptions/],
   ["a resolver that is no address", { networkMode: "bridge", dns: ["resolver.example"] }, /dns/],
 ];
 

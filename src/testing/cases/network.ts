@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readlinkSync } from "node:fs";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { programs } from "../programs.ts";
@@ -174,6 +175,17 @@ export const networkCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "of a range of host ports the first free one is taken",
+    needs: ["portMappingsContainer"],
+    run: async (t) => {
+      const hostPort = await t.freePort();
+      const range = { networkMode: "bridge", portMappings: [{ hostPort, hostPortEnd: hostPort + 1, containerPort: 80 }] };
+      const [first, second] = [await t.service(range), await t.service(range)];
+      assert.deepEqual([await portOf(t, first), await portOf(t, second)], [hostPort, hostPort + 1]);
+      await rejectsWith("start_failed", t.runtime.startContainer(await t.create(range)));
+    },
+  },
+  {
     name: "a published port is reached through 127.0.0.1 and through the container's address",
     needs: ["kernel", "host-network", "portMappingsContainer"],
     run: async (t) => {
@@ -259,6 +271,24 @@ export const networkCases: readonly ContractCase[] = [
       assert.deepEqual([first, second], ["nameserver 192.0.2.53", "nameserver 2001:db8::53"]);
       assert.deepEqual([box, six], ["192.0.2.7 box", "2001:db8::7 six"]);
       assert.equal(gateway, route);
+    },
+  },
+  {
+    name: "search domains and options of the resolver replace the host's",
+    needs: ["kernel"],
+    run: async (t) => {
+      const script = "grep ^search /etc/resolv.conf; grep ^options /etc/resolv.conf";
+      const spec = { networkMode: "bridge", dnsSearch: ["one.example", "two.example"], dnsOptions: ["ndots:3", "rotate"] };
+      assert.equal(await t.shell(script, spec), "search one.example two.example\noptions ndots:3 rotate");
+      assert.equal(await t.shell("grep -c ^search /etc/resolv.conf || true", { networkMode: "bridge", dnsSearch: ["."] }), "0");
+    },
+  },
+  {
+    name: "a container may share this host's name",
+    needs: ["kernel"],
+    run: async (t) => {
+      assert.equal(await t.shell("readlink /proc/self/ns/uts; hostname", { utsMode: "host" }), `${readlinkSync("/proc/self/ns/uts")}\n${hostname()}`);
+      assert.notEqual(await t.shell("readlink /proc/self/ns/uts"), readlinkSync("/proc/self/ns/uts"));
     },
   },
   {
