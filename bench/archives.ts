@@ -4,12 +4,14 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { Sides } from "./contests.ts";
 import { dockerPull } from "./docker-work.ts";
 import { startDockerd } from "./dockerd.ts";
 import { freshDisk } from "./fresh-disk.ts";
 import { watchPeak } from "./memory.ts";
 import { Scope } from "./scope.ts";
 import type { Stage } from "./stage.ts";
+import { timed } from "./timing.ts";
 
 /** The pull image as `docker save` writes it: what both sides load. */
 export async function dockerArchive(stage: Stage): Promise<string> {
@@ -50,7 +52,7 @@ export async function dockerdLoad(dir: string, file: string): Promise<readonly n
     scope.defer(() => disk.close());
     const home = join(dir, "load-dockerd-run");
     scope.defer(() => rmSync(home, { recursive: true, force: true }));
-    const engine = await startDockerd(home, join(disk.path, "data"));
+    const engine = await startDockerd(home, { dataRoot: join(disk.path, "data") });
     scope.defer(() => engine.stop());
     const before = watchPeak(engine.pid).stop();
     const peak = watchPeak(engine.pid);
@@ -63,13 +65,13 @@ export async function dockerdLoad(dir: string, file: string): Promise<readonly n
 }
 
 /** What the image is saved from is made once; the bytes go nowhere. */
-export async function saveSides(stage: Stage): Promise<{ berth: () => Promise<readonly number[]>; peer: () => Promise<readonly number[]> }> {
+export async function saveSides(stage: Stage): Promise<Sides> {
   const [runtime, engine, image] = [await stage.berth(), await stage.dockerd(), await stage.pullImage()];
   await runtime.pullImage(image);
   await dockerPull(engine, image);
   return {
-    berth: async () => [await timed(async () => drain(await runtime.saveImages([image])))],
-    peer: async () => [await timed(async () => drain(await engine.client.stream("GET", `/images/get?names=${encodeURIComponent(image)}`)))],
+    berth: timed(async () => drain(await runtime.saveImages([image]))),
+    peer: timed(async () => drain(await engine.client.stream("GET", `/images/get?names=${encodeURIComponent(image)}`))),
   };
 }
 
@@ -96,10 +98,4 @@ export async function berthLargeArchive(dir: string): Promise<readonly number[]>
 
 async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
 }

@@ -1,14 +1,19 @@
 /** Every contest of the bench: what is measured, against whom, how often, and what it must reach. */
 import type { NetworkMode } from "berth";
 import { berthLargeArchive, berthLoad, dockerArchive, dockerdLoad, saveSides } from "./archives.ts";
+import { execByApi, inspectByApi, pingRate, pingWhileBusy, runByApi } from "./api.ts";
 import { berthExec, berthRun, berthStartSleeping } from "./berth-work.ts";
+import { listCrowd, readyWithCrowd, startAlone, weighWithCrowd } from "./crowd.ts";
 import { dockerExec, dockerRemove, dockerRun, dockerStartSleeping } from "./docker-work.ts";
 import { overheadCalls, overheadSides } from "./docker-overhead.ts";
 import { commit, copyIn, copyOut } from "./files.ts";
+import { inLanes } from "./lanes.ts";
+import { flood, followByApi, readBack } from "./logs.ts";
 import { pssByName } from "./memory.ts";
 import { berthPull, dockerdPull } from "./pull.ts";
 import type { Stage } from "./stage.ts";
 import { berthStats, dockerdStats } from "./stats.ts";
+import { timed } from "./timing.ts";
 
 /** One line of the result. */
 export interface Row {
@@ -22,13 +27,18 @@ export interface Row {
 /** Does the work once and answers one figure per row. */
 export type Side = () => Promise<readonly number[]>;
 
+export interface Sides {
+  readonly berth: Side;
+  readonly peer: Side;
+}
+
 export interface Contest {
   readonly rows: readonly Row[];
   readonly peerName: "dockerd" | "crun";
   readonly rounds: number;
   /** Rounds before those that count. */
   readonly warmups: number;
-  prepare(stage: Stage): Promise<{ readonly berth: Side; readonly peer: Side }>;
+  prepare(stage: Stage): Sides | Promise<Sides>;
 }
 
 const none: NetworkMode = { mode: "none" };
@@ -68,8 +78,8 @@ export const contests: readonly Contest[] = [
     prepare: async (stage) => {
       const [runtime, image, engine] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
       return {
-        berth: timed(() => eightAtATime(40, () => berthRun(runtime, image, bridge))),
-        peer: timed(() => eightAtATime(40, () => dockerRun(engine, image, "bridge"))),
+        berth: timed(() => inLanes(40, () => berthRun(runtime, image, bridge), 8)),
+        peer: timed(() => inLanes(40, () => dockerRun(engine, image, "bridge"), 8)),
       };
     },
   },
@@ -162,13 +172,6 @@ export const contests: readonly Contest[] = [
     prepare: commit,
   },
   {
-    rows: [{ name: "stats.200", unit: "%", target: { berth: 10 } }],
-    peerName: "dockerd",
-    rounds: 1,
-    warmups: 0,
-    prepare: async (stage) => ({ berth: () => berthStats(stage), peer: () => dockerdStats(stage) }),
-  },
-  {
     // The peer is dockerd by bare node:http: what is left is what the backend adds.
     rows: overheadCalls.map((call) => ({ name: `docker.overhead.${call}`, unit: "ms", target: { ratio: 1.15 } })),
     peerName: "dockerd",
@@ -183,27 +186,110 @@ export const contests: readonly Contest[] = [
     warmups: 0,
     prepare: async (stage) => ({ berth: () => berthIdle(stage), peer: () => dockerdIdle(stage) }),
   },
+  {
+    rows: [{ name: "logs.read.vs-dockerd", unit: "ms", target: { ratio: 0.5 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: readBack,
+  },
+  {
+    rows: [
+      { name: "logs.flood", unit: "ms", target: { ratio: 1.2 } },
+      { name: "logs.flood.rss", unit: "MB", target: { berth: 32 } },
+    ],
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: flood,
+  },
+  {
+    rows: [{ name: "api.run.bridge", unit: "ms", target: { ratio: 0.25 } }],
+    peerName: "dockerd",
+    rounds: 11,
+    warmups: 2,
+    prepare: runByApi,
+  },
+  {
+    rows: [{ name: "api.exec", unit: "ms", target: { ratio: 0.4 } }],
+    peerName: "dockerd",
+    rounds: 21,
+    warmups: 3,
+    prepare: execByApi,
+  },
+  {
+    rows: [{ name: "api.inspect", unit: "ms", target: { ratio: 1 } }],
+    peerName: "dockerd",
+    rounds: 9,
+    warmups: 2,
+    prepare: inspectByApi,
+  },
+  {
+    // Milliseconds for 1,000 requests: a rate of which less is better.
+    rows: [{ name: "api.ping.rps", unit: "ms", target: { ratio: 1 } }],
+    peerName: "dockerd",
+    rounds: 7,
+    warmups: 1,
+    prepare: pingRate,
+  },
+  {
+    rows: [{ name: "api.ping.busy", unit: "ms", target: { berth: 50 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: pingWhileBusy,
+  },
+  {
+    rows: [{ name: "api.logs.follow", unit: "ms", target: { ratio: 1 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 1,
+    prepare: followByApi,
+  },
+  {
+    rows: [
+      { name: "daemon.ready", unit: "ms", target: { berth: 300 } },
+      { name: "daemon.idle", unit: "MB", target: { berth: 90 } },
+    ],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: startAlone,
+  },
+  {
+    rows: [{ name: "api.list.200", unit: "ms", target: { ratio: 0.7 } }],
+    peerName: "dockerd",
+    rounds: 7,
+    warmups: 1,
+    prepare: listCrowd,
+  },
+  {
+    rows: [{ name: "daemon.100", unit: "MB", target: { berth: 150 } }],
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: weighWithCrowd,
+  },
+  {
+    rows: [{ name: "daemon.ready.100", unit: "ms", target: { berth: 2000 } }],
+    peerName: "dockerd",
+    rounds: 3,
+    warmups: 0,
+    prepare: readyWithCrowd,
+  },
+  {
+    // After the ones that want 100 of the 200 to run: here all of them do.
+    rows: [{ name: "stats.200", unit: "%", target: { berth: 10 } }],
+    peerName: "dockerd",
+    rounds: 1,
+    warmups: 0,
+    prepare: async (stage) => ({ berth: () => berthStats(stage), peer: () => dockerdStats(stage) }),
+  },
 ];
 
-async function runAgainstDockerd(stage: Stage, ours: NetworkMode, theirs: string): Promise<{ berth: Side; peer: Side }> {
+async function runAgainstDockerd(stage: Stage, ours: NetworkMode, theirs: string): Promise<Sides> {
   const [runtime, image, engine] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
   return { berth: timed(() => berthRun(runtime, image, ours)), peer: timed(() => dockerRun(engine, image, theirs)) };
-}
-
-function timed(work: () => Promise<void>): Side {
-  return async () => {
-    const begun = performance.now();
-    await work();
-    return [performance.now() - begun];
-  };
-}
-
-async function eightAtATime(total: number, work: () => Promise<void>): Promise<void> {
-  let left = total;
-  const lane = async () => {
-    while (left-- > 0) await work();
-  };
-  await Promise.all(Array.from({ length: 8 }, lane));
 }
 
 const idleContainers = 10;

@@ -1,6 +1,6 @@
 /** What the docker backend adds to an engine's own time: each call through it, and the same by bare `node:http`. */
 import { type ContainerId, openRuntime, type Runtime, standaloneId } from "berth";
-import type { Side } from "./contests.ts";
+import type { Sides } from "./contests.ts";
 import { dockerExec } from "./docker-work.ts";
 import type { EngineClient } from "./engine-client.ts";
 import type { Stage } from "./stage.ts";
@@ -20,7 +20,7 @@ interface Calls {
   readonly end: () => Promise<void>;
 }
 
-export async function overheadSides(stage: Stage): Promise<{ readonly berth: Side; readonly peer: Side }> {
+export async function overheadSides(stage: Stage): Promise<Sides> {
   const [engine, image] = [await stage.dockerd(), await stage.busybox()];
   const runtime = await openRuntime({ backend: "docker", endpoint: engine.endpoint });
   stage.scope.defer(() => runtime.close());

@@ -1,39 +1,34 @@
 /** A dockerd of the bench's own: its own data, sockets and containerd, nothing shared with one the host may run. */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { startChild, untilReady } from "./child.ts";
-import { engineClient, type EngineClient } from "./engine-client.ts";
+import { unmountBelow } from "../test/support/dockerd.ts";
+import { type EngineProcess, startEngine } from "./engine-process.ts";
 
-export interface Dockerd {
-  readonly client: EngineClient;
-  /** As in `DOCKER_HOST`. */
-  readonly endpoint: string;
-  readonly pid: number;
-  stop(): Promise<void>;
+export interface DockerdOptions {
+  /** Absent: below `dir`. */
+  readonly dataRoot?: string;
+  /** Containers go on while no dockerd runs, as they do with Berth. */
+  readonly keepsContainers?: boolean;
 }
 
-/** Starts dockerd with its data in `dataRoot` (absent: below `dir`) and waits until it answers. */
-export async function startDockerd(dir: string, dataRoot = join(dir, "data")): Promise<Dockerd> {
+/** Starts dockerd and waits until it answers. */
+export async function startDockerd(dir: string, o: DockerdOptions = {}): Promise<EngineProcess> {
   mkdirSync(dir, { recursive: true });
-  const socket = join(dir, "docker.sock");
-  const execRoot = join(dir, "exec");
-  const args = ["--data-root", dataRoot, "--exec-root", execRoot, "-H", `unix://${socket}`, "-p", join(dir, "dockerd.pid"), "--storage-driver", "overlay2"];
+  const [socket, execRoot, dataRoot] = [join(dir, "docker.sock"), join(dir, "exec"), o.dataRoot ?? join(dir, "data")];
+  const paths = ["--data-root", dataRoot, "--exec-root", execRoot, "-H", `unix://${socket}`, "-p", join(dir, "dockerd.pid")];
   const groups = emptyParents();
-  const child = startChild("dockerd", args, join(dir, "dockerd.log"));
-  const client = engineClient(socket);
-  const stop = async () => {
-    client.close();
-    await child.stop();
-    rmSync(execRoot, { recursive: true, force: true });
-    for (const group of groups) if (existsSync(group)) rmdirSync(group);
-  };
-  try {
-    await untilReady(`dockerd (log: ${join(dir, "dockerd.log")})`, () => client.call("GET", "/_ping"));
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { client, endpoint: `unix://${socket}`, pid: child.pid, stop };
+  return startEngine({
+    program: "dockerd",
+    args: [...paths, "--storage-driver", "overlay2", ...(o.keepsContainers === true ? ["--live-restore"] : [])],
+    socket,
+    log: join(dir, "dockerd.log"),
+    cleanUp: () => {
+      // With containers that outlive it, dockerd leaves its data mounted onto itself.
+      unmountBelow(dir);
+      rmSync(execRoot, { recursive: true, force: true });
+      for (const group of groups) if (existsSync(group)) rmdirSync(group);
+    },
+  });
 }
 
 /** The parent cgroups dockerd will make and never removes, as far as they are not there yet. */

@@ -1,13 +1,13 @@
 /** The units of work on files in containers: 100 MB in 5,000 files go in, come out, and become an image. */
 import { request } from "node:http";
-import { join } from "node:path";
 import type { ContainerId, Runtime } from "berth";
 import { type TarFixture, writeTar } from "../src/testing/tar-writer.ts";
 import { isRecord } from "../src/spec/descriptor.ts";
 import { berthStartSleeping } from "./berth-work.ts";
-import type { Side } from "./contests.ts";
+import type { Sides } from "./contests.ts";
 import { dockerRemove, dockerStartSleeping } from "./docker-work.ts";
 import type { Stage } from "./stage.ts";
+import { elapsed } from "./timing.ts";
 
 const files = 5000;
 const bytesPerFile = 20_000;
@@ -26,11 +26,6 @@ function archive(): { readonly top: string; readonly tar: Buffer } {
     entries.push({ name: `${directory}f${file}`, data });
   }
   return { top, tar: writeTar(entries) };
-}
-
-interface Sides {
-  readonly berth: Side;
-  readonly peer: Side;
 }
 
 export async function copyIn(stage: Stage): Promise<Sides> {
@@ -55,7 +50,7 @@ export async function copyOut(stage: Stage): Promise<Sides> {
 /** Every round commits a container of its own with files of its own: nothing is there already. */
 export async function commit(stage: Stage): Promise<Sides> {
   const [runtime, image, dockerd] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
-  const socket = socketOf(stage);
+  const { socket } = dockerd;
   return {
     berth: async () => {
       const id = await berthStartSleeping(runtime, image);
@@ -89,11 +84,7 @@ async function containers(stage: Stage): Promise<Containers> {
   const [ours, theirs] = [await berthStartSleeping(runtime, image), await dockerStartSleeping(dockerd, image)];
   stage.scope.defer(() => runtime.removeContainer(ours));
   stage.scope.defer(() => dockerRemove(dockerd, theirs));
-  return { runtime, ours, socket: socketOf(stage), theirs };
-}
-
-function socketOf(stage: Stage): string {
-  return join(stage.dir, "dockerd", "docker.sock");
+  return { runtime, ours, socket: dockerd.socket, theirs };
 }
 
 async function nothing(): Promise<void> {}
@@ -101,9 +92,7 @@ async function nothing(): Promise<void> {}
 /** Only `work` is timed. */
 async function timedAround<T>(prepare: () => T | Promise<T>, work: (prepared: T) => Promise<unknown>): Promise<readonly number[]> {
   const prepared = await prepare();
-  const begun = performance.now();
-  await work(prepared);
-  return [performance.now() - begun];
+  return [await elapsed(() => work(prepared))];
 }
 
 async function counted(stream: AsyncIterable<Uint8Array>): Promise<number> {

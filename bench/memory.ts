@@ -28,11 +28,16 @@ export function treeRss(root: number): number {
   return [...members].reduce((sum, pid) => sum + field(`/proc/${pid}/status`, "VmRSS"), 0);
 }
 
-/** Looks at a process tree until stopped; answers the most it held at once. */
+/** Looks at a process tree until stopped; answers the most it held at once, or its root ever since it began. */
 export function watchPeak(root: number, intervalMs = 20): { stop(): number } {
-  let peak = treeRss(root);
+  return watchPeakOf(() => Math.max(treeRss(root), field(`/proc/${root}/status`, "VmHWM")), intervalMs);
+}
+
+/** Measures until stopped; answers the most there was. */
+export function watchPeakOf(measure: () => number, intervalMs: number): { stop(): number } {
+  let peak = measure();
   const look = () => {
-    peak = Math.max(peak, treeRss(root), field(`/proc/${root}/status`, "VmHWM"));
+    peak = Math.max(peak, measure());
   };
   const timer = setInterval(look, intervalMs);
   return {

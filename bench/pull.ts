@@ -38,7 +38,7 @@ export async function dockerdPull(dir: string, image: string): Promise<readonly 
     scope.defer(() => disk.close());
     const home = join(dir, "pull-dockerd-run");
     scope.defer(() => rmSync(home, { recursive: true, force: true }));
-    const engine = await startDockerd(home, join(disk.path, "data"));
+    const engine = await startDockerd(home, { dataRoot: join(disk.path, "data") });
     scope.defer(() => engine.stop());
     const before = treeRss(engine.pid);
     const peak = watchPeak(engine.pid);

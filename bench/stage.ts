@@ -5,8 +5,11 @@ import { join } from "node:path";
 import { openRuntime, type Runtime } from "berth";
 import { startRegistry } from "../test/support/registry-server.ts";
 import { type BareRuntime, bareRuntime } from "./bare-crun.ts";
-import { dockerPull } from "./docker-work.ts";
-import { type Dockerd, startDockerd } from "./dockerd.ts";
+import { startBerthServe } from "./berth-serve.ts";
+import { type Crowd, makeCrowd } from "./crowd.ts";
+import { dockerPull, dockerRemoveAll } from "./docker-work.ts";
+import { startDockerd } from "./dockerd.ts";
+import type { EngineProcess } from "./engine-process.ts";
 import { pushBusybox, pushPullImage } from "./images.ts";
 import type { Scope } from "./scope.ts";
 
@@ -17,7 +20,11 @@ export interface Stage {
   busybox(): Promise<string>;
   pullImage(): Promise<string>;
   berth(): Promise<Runtime>;
-  dockerd(): Promise<Dockerd>;
+  dockerd(): Promise<EngineProcess>;
+  /** `berth serve`, with a state of its own. */
+  daemon(): Promise<EngineProcess>;
+  /** Engines of their own, full of containers. */
+  crowd(): Promise<Crowd>;
   crun(): Promise<BareRuntime>;
 }
 
@@ -37,6 +44,8 @@ export function openStage(scope: Scope): Stage {
     pullImage: once(async () => pushPullImage(await registry())),
     berth: once(async () => berth(dir, scope, await busybox())),
     dockerd: once(async () => dockerd(dir, scope, await busybox())),
+    daemon: once(async () => daemon(dir, scope, await busybox())),
+    crowd: once(async () => makeCrowd(dir, scope, await busybox())),
     crun: once(async () => bareRuntime("crun", join(dir, "crun"))),
   };
 }
@@ -48,7 +57,15 @@ async function berth(dir: string, scope: Scope, image: string): Promise<Runtime>
   return runtime;
 }
 
-async function dockerd(dir: string, scope: Scope, image: string): Promise<Dockerd> {
+async function daemon(dir: string, scope: Scope, image: string): Promise<EngineProcess> {
+  const engine = await startBerthServe(join(dir, "daemon"));
+  scope.defer(() => engine.stop());
+  scope.defer(() => dockerRemoveAll(engine));
+  await dockerPull(engine, image);
+  return engine;
+}
+
+async function dockerd(dir: string, scope: Scope, image: string): Promise<EngineProcess> {
   const engine = await startDockerd(join(dir, "dockerd"));
   scope.defer(() => engine.stop());
   await dockerPull(engine, image);

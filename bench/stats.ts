@@ -1,18 +1,20 @@
 /** The statistics contest: 200 containers sampled once a second, in per cent of one core. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { berthStartSleeping } from "./berth-work.ts";
-import { dockerRemove, dockerStartSleeping } from "./docker-work.ts";
+import { openRuntime, type Runtime } from "berth";
+import { crowdSize } from "./crowd.ts";
 import type { Stage } from "./stage.ts";
+import { isRecord } from "../src/spec/descriptor.ts";
 
-const containers = 200;
 /** dockerd takes a minute to start so many: it gets an eighth, and its figure counts eight times. */
-const dockerdContainers = containers / 8;
+const dockerdContainers = crowdSize / 8;
 const [settleMs, measureMs] = [2_000, 10_000];
 
+/** As a library beside the daemon, so that nothing but the sampling is counted. */
 export async function berthStats(stage: Stage): Promise<readonly number[]> {
-  const [runtime, image] = [await stage.berth(), await stage.busybox()];
-  const ids = await inLanes(containers, () => berthStartSleeping(runtime, image));
+  const { roots } = await stage.crowd();
+  await using runtime = await openRuntime({ backend: "native", ...roots, ociRuntime: "crun" });
+  const ids = await allRunning(runtime);
   const stop = new AbortController();
   let samples = 0;
   const follow = async (id: (typeof ids)[number]): Promise<void> => {
@@ -23,17 +25,24 @@ export async function berthStats(stage: Stage): Promise<readonly number[]> {
   const [before, samplesBefore] = [process.cpuUsage(), samples];
   await sleep(measureMs);
   const { user, system } = process.cpuUsage(before);
-  const expected = (containers * measureMs) / 1000;
+  const expected = (crowdSize * measureMs) / 1000;
   if (samples - samplesBefore < expected * 0.8) throw new Error(`berth stats: ${samples - samplesBefore} samples instead of ${expected}`);
   stop.abort();
   await streams;
-  for (const id of ids) await runtime.removeContainer(id);
   return [((user + system) / 1000 / measureMs) * 100];
 }
 
+async function allRunning(runtime: Runtime) {
+  const listed = await runtime.listContainers();
+  const ids = listed.flatMap(({ containerId }) => containerId ?? []);
+  for (const { containerId, state } of listed) if (containerId && state?.state !== "running") await runtime.startContainer(containerId);
+  return ids;
+}
+
 export async function dockerdStats(stage: Stage): Promise<readonly number[]> {
-  const [engine, image] = [await stage.dockerd(), await stage.busybox()];
-  const ids = await inLanes(dockerdContainers, () => dockerStartSleeping(engine, image));
+  const { dockerd: engine } = await stage.crowd();
+  const listed = await engine.client.call("GET", `/containers/json?limit=${dockerdContainers}&filters={"status":["running"]}`);
+  const ids = Array.isArray(listed) ? listed.flatMap((entry) => (isRecord(entry) ? String(entry["Id"]) : [])) : [];
   const streams = await Promise.all(ids.map((id) => engine.client.stream("GET", `/containers/${id}/stats?stream=true`)));
   for (const stream of streams) stream.on("error", () => {}).resume();
   await sleep(settleMs);
@@ -41,8 +50,7 @@ export async function dockerdStats(stage: Stage): Promise<readonly number[]> {
   await sleep(measureMs);
   const ticks = cpuTicks(engine.pid) - before;
   for (const stream of streams) stream.destroy();
-  for (const id of ids) await dockerRemove(engine, id);
-  return [((ticks * 10) / measureMs) * 100 * (containers / dockerdContainers)];
+  return [((ticks * 10) / measureMs) * 100 * (crowdSize / ids.length)];
 }
 
 /** User and system time; a tick is 10 ms. */
@@ -50,14 +58,4 @@ function cpuTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);
-}
-
-async function inLanes<T>(total: number, make: () => Promise<T>): Promise<T[]> {
-  const made: T[] = [];
-  let left = total;
-  const lane = async (): Promise<void> => {
-    while (left-- > 0) made.push(await make());
-  };
-  await Promise.all([lane(), lane(), lane(), lane()]);
-  return made;
 }

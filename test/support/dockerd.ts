@@ -94,7 +94,7 @@ function cleanUp(dir: string, cgroup: string): void {
 }
 
 /** What a container that would not end has left mounted, in the namespaces of this test. Last mounted first. */
-function unmountBelow(dir: string): void {
+export function unmountBelow(dir: string): void {
   const targets = readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
