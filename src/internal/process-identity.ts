@@ -95,16 +95,24 @@ export class PidFd implements Disposable {
     return (info.getBigUint64(0, true) & PIDFD_INFO_EXIT) === 0n ? undefined : info.getInt32(60, true);
   }
 
+  /** `false` when it runs for certain. */
+  mayHaveEnded(): boolean {
+    return this.#fd < 0 || poll()(this.#pollSet(), 1, 0) !== 0;
+  }
+
   /** Resolves `true` once the process ended, `false` after `timeoutMs`. Waits on a pool thread. */
   ended(timeoutMs: number): Promise<boolean> {
-    const POLLIN = 1;
-    const set = new Int16Array([this.#fd & 0xffff, this.#fd >> 16, POLLIN, 0]);
     return new Promise((resolve, reject) => {
-      poll().async(set, 1, timeoutMs, (error: unknown, count: number) => {
+      poll().async(this.#pollSet(), 1, timeoutMs, (error: unknown, count: number) => {
         if (error) reject(error instanceof Error ? error : new Error(String(error)));
         else resolve(count > 0);
       });
     });
+  }
+
+  #pollSet(): Int16Array {
+    const POLLIN = 1;
+    return new Int16Array([this.#fd & 0xffff, this.#fd >> 16, POLLIN, 0]);
   }
 
   close(): void {

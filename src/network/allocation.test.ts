@@ -89,6 +89,19 @@ describe("addresses", () => {
     assert.deepEqual([given.gateway, given.prefix, given.ports[0]?.hostIp], ["198.51.100.9", 29, "0.0.0.0"]);
   });
 
+  test("one look at all keys sees what a look at each sees", () => {
+    small();
+    stack.createNetwork({ name: "other", subnets: [{ subnet: "203.0.113.0/29" }] });
+    const ports = [81, 80].map((containerPort) => ({ containerPort, protocol: "tcp" as const, hostIp: "" }));
+    stack.allocate("a", { members: ["small", "other"].map((network) => ({ network, aliases: [] })), ports });
+    stack.allocate("b", { members: [{ network: "small", aliases: [] }], ports: [] });
+    for (const network of ["small", "other"]) stack.join("a", { network, aliases: ["x"] });
+    const { endpoints, memberships, ids } = stack.survey();
+    for (const key of ["a", "b"]) assert.deepEqual(endpoints.get(key), stack.endpoints(key));
+    assert.deepEqual(memberships, new Map([["a", stack.memberships("a")]]));
+    for (const name of ["small", "other"]) assert.equal(ids.get(name), stack.idOf(name));
+  });
+
   test("an allocation inside the caller's transaction goes with it", () => {
     small();
     assert.throws(() =>

@@ -55,9 +55,23 @@ export function gatewayEndpoint<T extends Pick<Endpoint, "internal">>(endpoints:
 
 /** What a key holds now, in the order of the interfaces. */
 export function endpointsOf(context: NetworkContext, key: string): Endpoint[] {
-  const ports = portsOfKey(context.db, key);
-  return leasesOfKey(context.db, key).flatMap((one) => {
-    const network = findNetwork(context.db, one.network);
+  return endpointsFrom(context, {
+    leases: leasesOfKey(context.db, key),
+    ports: portsOfKey(context.db, key),
+    networkOf: (name) => findNetwork(context.db, name),
+  });
+}
+
+export interface Holdings {
+  /** Of one key, in the order of the interfaces. */
+  readonly leases: readonly Lease[];
+  readonly ports: readonly PublishedPort[];
+  readonly networkOf: (name: string) => Network | undefined;
+}
+
+export function endpointsFrom(context: NetworkContext, { leases, ports, networkOf }: Holdings): Endpoint[] {
+  return leases.flatMap((one) => {
+    const network = networkOf(one.network);
     const mine = ports.filter(({ address }) => address === one.address || address === one.address6);
     return network === undefined ? [] : endpointOf(context, network, one, inOrder(mine).map(toBinding));
   });

@@ -36,6 +36,12 @@ export function membershipsOf(db: Database, key: string): Membership[] {
   return statement(db, "select * from network_members where key = ? order by position").all(key).map(readMembership);
 }
 
+/** Of all keys, each as {@link membershipsOf}. */
+export function allMemberships(db: Database): Map<string, Membership[]> {
+  const rows = statement(db, "select * from network_members order by key, position").all();
+  return new Map([...Map.groupBy(rows, ({ key }) => String(key))].map(([key, own]) => [key, own.map(readMembership)]));
+}
+
 /** Keys of a network's members, whether they run or not. */
 export function membersOf(db: Database, network: string): string[] {
   return statement(db, "select key from network_members where network = ? order by key")

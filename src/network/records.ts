@@ -128,7 +128,7 @@ export function leasesOfNetwork(db: Database, network: string): Lease[] {
 }
 
 export function allLeases(db: Database): Lease[] {
-  return statement(db, "select * from leases order by key").all().map(readLease);
+  return statement(db, "select * from leases order by key, length(interface), interface").all().map(readLease);
 }
 
 export function insertPort(db: Database, port: PublishedPort): void {
@@ -153,7 +153,7 @@ export function portsOfHostPort(db: Database, protocol: string, hostPort: number
 }
 
 export function allPorts(db: Database): PublishedPort[] {
-  return statement(db, "select * from port_bindings order by key").all().map(readPort);
+  return statement(db, "select * from port_bindings order by key, container_port, protocol, host_ip, host_port").all().map(readPort);
 }
 
 /** Ports lead to another address of the same container from now on. */

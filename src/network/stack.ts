@@ -20,6 +20,7 @@ import { createNetwork, listNetworks, type NetworkOptions, removeNetwork, requir
 import { connectRunning, disconnectRunning, finishChange, refuseSecondMembership } from "./hot-plug.ts";
 import { allChanges, deleteMembership, deleteMemberships, insertMembership, membershipsOf, membersOf, type NetworkChange } from "./members.ts";
 import { findNetwork, leasesOfKey, leasesOfNetwork, portsOfKey, upgradeNetworkTables } from "./records.ts";
+import { type NetworkSurvey, survey } from "./survey.ts";
 import type { Endpoint, Membership, Network, PortBinding } from "./types.ts";
 
 export interface NetworkStack {
@@ -49,6 +50,8 @@ export interface NetworkStack {
   leave(key: string, network: string): boolean;
   /** All of them, when the container is removed. */
   leaveAll(key: string): void;
+  /** Of all keys at once, for lists: what `memberships`, `endpoints` and `idOf` answer. */
+  survey(): NetworkSurvey;
   /** In the order in which they were joined; the first is the container's main network. */
   memberships(key: string): Membership[];
   /** Keys of members that hold an address there now, or with `all` also of those that do not run. */
@@ -118,6 +121,7 @@ export function openNetworkStack(o: NetworkStackOptions): NetworkStack {
     leaveAll: (key) => deleteMemberships(o.db, key),
     memberships: (key) => membershipsOf(o.db, key),
     members: (network, { all = false } = {}) => (all ? membersOf(o.db, network) : leasesOfNetwork(o.db, network).map(({ key }) => key)),
+    survey: () => survey(context),
     idOf: (name) => findNetwork(o.db, name)?.id,
     predefinedId: (name) => hash("sha256", `${o.uuid}/${name}`),
     nameServers: (endpoints) => names?.addressesFor(endpoints) ?? [],

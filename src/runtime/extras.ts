@@ -6,7 +6,18 @@ import type { ContainerId } from "../spec/container-id.ts";
 import type { HealthPlan } from "../spec/health-plan.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { TargetPlatform } from "../spec/platform.ts";
-import type { AttachHandle, AttachOptions, CallOptions, ExecHandle, ExecOptions, HealthDetail, PullProgress, RegistryAuth } from "./types.ts";
+import type {
+  AttachHandle,
+  AttachOptions,
+  CallOptions,
+  ContainerInspectDetails,
+  ExecHandle,
+  ExecOptions,
+  HealthDetail,
+  PullProgress,
+  RegistryAuth,
+  RuntimeContainerSummary,
+} from "./types.ts";
 
 export interface RuntimeExtras {
   /** Connects to the main process of a created or running container. Connect before `startContainer` to miss nothing. */
@@ -23,6 +34,8 @@ export interface RuntimeExtras {
   resolveImage?(image: string, auth?: RegistryAuth, o?: CallOptions): Promise<ResolvedImage>;
   /** Whether a registry (`host[:port]`, empty for Docker Hub) takes these credentials. Rejects only when that cannot be found out. */
   checkLogin?(server: string, auth: RegistryAuth, o?: CallOptions): Promise<boolean>;
+  /** Every container with its details: what `listContainers` and `inspectDetailed` of each answer, as of one moment. */
+  listDetailed?(o?: CallOptions): Promise<readonly DetailedContainer[]>;
   /** From now on, or from `since` on without gap or duplicate; ends after `until`, else goes on. */
   events?(o?: EventsOptions): Promise<AsyncIterable<RuntimeEvent>>;
   /** What the backend keeps on disk. Walks directories: seconds on a large store. */
@@ -32,6 +45,11 @@ export interface RuntimeExtras {
   readonly credentials?: CredentialsFacet;
   readonly supervision?: SupervisionFacet;
   info?(): Promise<RuntimeInfo>;
+}
+
+export interface DetailedContainer {
+  readonly summary: RuntimeContainerSummary;
+  readonly details: ContainerInspectDetails;
 }
 
 /** What `berth info` prints. */

@@ -31,8 +31,7 @@ export interface ListOptions {
 }
 
 export async function containerSummaries(engine: DockerEngine, o: ListOptions): Promise<readonly ContainerSummary[]> {
-  const managed = (await engine.containers.list()).filter(isManaged);
-  const listed = (await Promise.all(managed.map((summary) => details(engine, summary)))).filter((found) => found !== undefined);
+  const listed = await listDetailed(engine);
   listed.sort((a, b) => (b.summary.createdAt?.getTime() ?? 0) - (a.summary.createdAt?.getTime() ?? 0));
   const matches = await containerFilter(engine, listed, o);
   const chosen = listed.filter(matches);
@@ -42,11 +41,22 @@ export async function containerSummaries(engine: DockerEngine, o: ListOptions): 
   return limited.map((container) => ({ ...summaryReport(engine, container), ...sizes(o.withSize, writable.get(container.summary.hexId ?? "")) }));
 }
 
+/** At one look where the backend can do that, else by a further look at each container. */
+async function listDetailed({ runtime, containers }: DockerEngine): Promise<ListedContainer[]> {
+  const known = await runtime.extras?.listDetailed?.();
+  if (known !== undefined) return known.flatMap(({ summary, details }) => (isManaged(summary) ? listedContainer(summary, details) : []));
+  const managed = (await containers.list()).filter(isManaged);
+  return (await Promise.all(managed.map((summary) => inspected(runtime, summary)))).filter((found) => found !== undefined);
+}
+
+function listedContainer(summary: ManagedContainer, details: ContainerInspectDetails): ListedContainer {
+  return { summary: { ...summary, labels: withIdLabel(summary.labels, summary.containerId) }, details };
+}
+
 /** Gone between the two looks: it is not listed. */
-async function details(engine: DockerEngine, summary: ManagedContainer): Promise<ListedContainer | undefined> {
+async function inspected(runtime: DockerEngine["runtime"], summary: ManagedContainer): Promise<ListedContainer | undefined> {
   try {
-    const labels = withIdLabel(summary.labels, summary.containerId);
-    return { summary: { ...summary, labels }, details: await engine.runtime.inspectDetailed(summary.containerId) };
+    return listedContainer(summary, await runtime.inspectDetailed(summary.containerId));
   } catch (error) {
     if (isBerthError(error, "not_found")) return undefined;
     throw error;

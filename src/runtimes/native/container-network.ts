@@ -1,6 +1,6 @@
 /** A container's network mode turned into a namespace, endpoints and the three files below /etc. */
 import { BerthError } from "../../errors.ts";
-import type { Endpoint } from "../../network/types.ts";
+import type { Endpoint, Membership } from "../../network/types.ts";
 import type { NetworkAttachmentDetail } from "../../runtime/types.ts";
 import { parseContainerId, shortId, standaloneId } from "../../spec/container-id.ts";
 import { predefinedNetworks } from "../../spec/network-options.ts";
@@ -47,16 +47,33 @@ export function joinNetworks(ctx: NativeContext, { key, facts }: ContainerRecord
   for (const { name, aliases, ipv4, ipv6, macAddress } of facts.spec.networks) ctx.network.join(key, { network: name, aliases, ipv4, ipv6, macAddress });
 }
 
+/** Where one container stands in its networks. */
+export interface NetworkStanding {
+  readonly memberships: readonly Membership[];
+  /** None while it does not run. */
+  readonly endpoints: readonly Endpoint[];
+  /** Of the network of that name. */
+  readonly idOf: (network: string) => string | undefined;
+}
+
+export function standingOf(ctx: NativeContext, record: ContainerRecord): NetworkStanding {
+  return {
+    memberships: ctx.network.memberships(record.key),
+    endpoints: isRunning(record) ? ctx.network.endpoints(record.key) : [],
+    idOf: ctx.network.idOf,
+  };
+}
+
 /** A container's networks as inspect shows them: with addresses while it runs, else as they are asked for. */
-export function networkDetails(ctx: NativeContext, record: ContainerRecord): NetworkAttachmentDetail[] {
+export function networkDetails(ctx: NativeContext, record: ContainerRecord, standing = standingOf(ctx, record)): NetworkAttachmentDetail[] {
   const { mode } = record.facts.spec.networkMode;
   if (mode === "container") return [];
   if (mode === "host" || mode === "none") return [{ network: mode, aliases: [], networkId: ctx.network.predefinedId(mode) }];
-  const endpoints = isRunning(record) ? ctx.network.endpoints(record.key) : [];
-  return ctx.network.memberships(record.key).map(({ network, aliases }) => {
+  const { memberships, endpoints, idOf } = standing;
+  return memberships.map(({ network, aliases }) => {
     const shown = { network, aliases: predefinedNetworks.includes(network) ? [] : [...aliases, shortId(record.hexId)] };
     const endpoint = endpoints.find((one) => one.network === network);
-    return endpoint === undefined ? { ...shown, networkId: ctx.network.idOf(network) } : { ...shown, ...addressDetails(endpoint) };
+    return endpoint === undefined ? { ...shown, networkId: idOf(network) } : { ...shown, ...addressDetails(endpoint) };
   });
 }
 
@@ -83,9 +100,8 @@ export function recordConnection(
 }
 
 /** The default network first, then by name (contract method 14). */
-export function mainAddress(ctx: NativeContext, record: ContainerRecord): string | undefined {
-  if (!isRunning(record)) return undefined;
-  const byName = ctx.network.endpoints(record.key).sort((a, b) => (a.network < b.network ? -1 : 1));
+export function mainAddress({ endpoints }: NetworkStanding): string | undefined {
+  const byName = endpoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
   return (byName.find(({ network }) => network === "bridge") ?? byName[0])?.ipv4;
 }
 

@@ -2,6 +2,7 @@ import type { FineLimits } from "../../runtime/resource-update.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { HealthDetail, MountDetail } from "../../runtime/types.ts";
 import type { CompleteSpec, LogsConfig, PortMapping } from "../../spec/service-spec.ts";
+import { ParsedColumn } from "./parsed-column.ts";
 import { type Database, inTransaction, unsynced } from "../../state/database.ts";
 
 /**
@@ -98,6 +99,8 @@ export interface ContainerRecord {
 export class ContainerStore {
   readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #facts = new ParsedColumn<ContainerFacts>();
+  readonly #runs = new ParsedColumn<ContainerRun>();
 
   constructor(db: Database) {
     this.#db = db;
@@ -106,11 +109,11 @@ export class ContainerStore {
 
   get(key: string): ContainerRecord | undefined {
     const row = this.#statements.get.get(key);
-    return row === undefined ? undefined : toRecord(row);
+    return row === undefined ? undefined : this.#toRecord(row);
   }
 
   list(): ContainerRecord[] {
-    return this.#statements.list.all().map(toRecord);
+    return this.#statements.list.all().map((row) => this.#toRecord(row));
   }
 
   /** Keys of running containers with how their logs are kept. */
@@ -120,7 +123,7 @@ export class ContainerStore {
 
   /** Those that may need to be watched over: with a restart to come, a health check, or a policy. */
   watched(): ContainerRecord[] {
-    return this.#statements.watched.all().map(toRecord);
+    return this.#statements.watched.all().map((row) => this.#toRecord(row));
   }
 
   /** Whether a container was given this port of the host's network. */
@@ -130,7 +133,7 @@ export class ContainerStore {
 
   byName(name: string): ContainerRecord | undefined {
     const row = this.#statements.byName.get(name);
-    return row === undefined ? undefined : toRecord(row);
+    return row === undefined ? undefined : this.#toRecord(row);
   }
 
   /** All that `run` writes to the state store, or nothing of it. */
@@ -198,6 +201,18 @@ export class ContainerStore {
     const row = this.#statements.lastRun.get(key, createdAt);
     return row === undefined ? undefined : (JSON.parse(String(row.run)) as ContainerRun);
   }
+
+  #toRecord(row: Record<string, unknown>): ContainerRecord {
+    const key = String(row.key);
+    return {
+      key,
+      hexId: String(row.hex_id),
+      name: String(row.name),
+      imageId: String(row.image_id),
+      facts: this.#facts.parse(key, String(row.facts)),
+      run: this.#runs.parse(key, String(row.run)),
+    };
+  }
 }
 
 function prepare(db: Database) {
@@ -218,16 +233,5 @@ function prepare(db: Database) {
     bury: db.prepare("insert or replace into removed_containers (key, created_at, removed_at, run) values (?, ?, ?, ?)"),
     forget: db.prepare("delete from removed_containers where removed_at < ?"),
     lastRun: db.prepare("select run from removed_containers where key = ? and created_at = ?"),
-  };
-}
-
-function toRecord(row: Record<string, unknown>): ContainerRecord {
-  return {
-    key: String(row.key),
-    hexId: String(row.hex_id),
-    name: String(row.name),
-    imageId: String(row.image_id),
-    facts: JSON.parse(String(row.facts)) as ContainerFacts,
-    run: JSON.parse(String(row.run)) as ContainerRun,
   };
 }

@@ -21,6 +21,8 @@ import type { StatsSampler } from "./stats-sampler.ts";
 export interface NativeContext {
   readonly uuid: string;
   readonly layout: Layout;
+  /** By key, filled by `pathsOf`. */
+  readonly paths: Map<string, ContainerPaths>;
   readonly store: ContainerStore;
   /** Where everything that happens is told; write a record and its event in one transaction. */
   readonly journal: EventLog;
@@ -57,8 +59,17 @@ export interface NativeContext {
   readonly exitHandler: readonly string[];
 }
 
+const rememberedPaths = 10_000;
+
+/** Remembered, because two dozen paths and a hash are needed for nearly every look at a container. */
 export function pathsOf(ctx: NativeContext, id: ContainerId): ContainerPaths {
-  return containerPaths(ctx.layout, id, hexId(ctx.uuid, id));
+  const key = containerIdToString(id);
+  const known = ctx.paths.get(key);
+  if (known !== undefined) return known;
+  if (ctx.paths.size >= rememberedPaths) ctx.paths.clear();
+  const paths = containerPaths(ctx.layout, id, hexId(ctx.uuid, id));
+  ctx.paths.set(key, paths);
+  return paths;
 }
 
 export function notFound(id: ContainerId): BerthError {

@@ -1,4 +1,4 @@
-import { type FSWatcher, readFileSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
+import { existsSync, type FSWatcher, readFileSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -63,6 +63,8 @@ export class ExitNotices {
 
 /** What conmon wrote: 0–255, or 128+n for a signal; `undefined` while there is nothing. */
 export function readExitFile(path: string): { code: number; finishedAt: number } | undefined {
+  // Asked for all the time, and mostly not there: an exception would cost several times as much.
+  if (!existsSync(path)) return undefined;
   try {
     const text = readFileSync(path, "latin1").trim();
     if (!/^\d+$/.test(text)) return undefined;

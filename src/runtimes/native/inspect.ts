@@ -1,27 +1,53 @@
 import { mergeEnvironment, resolveWorkdir } from "../../oci/process.ts";
+import type { DetailedContainer } from "../../runtime/extras.ts";
 import type { ContainerInspectDetails, PortMappingEntry, RuntimeContainerSummary } from "../../runtime/types.ts";
 import { containerIdLabel } from "../../spec/container-id.ts";
 import { describedSpec } from "../../spec/described-spec.ts";
-import { mainAddress, networkDetails } from "./container-network.ts";
+import { mainAddress, type NetworkStanding, networkDetails, standingOf } from "./container-network.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { type NativeContext, pathsOf } from "./context.ts";
 import { isPaused } from "./pause.ts";
-import { isRunning, stateOf } from "./run-state.ts";
+import { isRunning, settle, stateOf } from "./run-state.ts";
 import { healthOf } from "./supervised-run.ts";
 
 const date = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
 
+/** What of a container its record does not hold. */
+interface Surroundings {
+  readonly paused: boolean;
+  readonly standing: NetworkStanding;
+}
+
+/** Every container by one look at each table, where {@link summaryOf} and {@link inspectRecord} would take several for each container. */
+export function listDetailed(ctx: NativeContext): DetailedContainer[] {
+  const { memberships, endpoints, ids } = ctx.network.survey();
+  return ctx.store.list().map((before) => {
+    const record = settle(ctx, before);
+    const standing = {
+      memberships: memberships.get(record.key) ?? [],
+      endpoints: isRunning(record) ? (endpoints.get(record.key) ?? []) : [],
+      idOf: (network: string) => ids.get(network),
+    };
+    const paused = isPaused(record);
+    return { summary: summaryOf(ctx, record, paused), details: inspectRecord(ctx, record, { paused, standing }) };
+  });
+}
+
 /** Method 38. */
-export function inspectRecord(ctx: NativeContext, record: ContainerRecord): ContainerInspectDetails {
+export function inspectRecord(
+  ctx: NativeContext,
+  record: ContainerRecord,
+  { paused, standing }: Surroundings = { paused: isPaused(record), standing: standingOf(ctx, record) },
+): ContainerInspectDetails {
   const { facts, run } = record;
   const { spec } = facts;
   const image = ctx.images.get(record.imageId)?.config.config;
   return {
     ports: isRunning(record) && run.ports !== undefined ? run.ports : spec.portMappings,
-    networks: networkDetails(ctx, record),
-    ipv4: mainAddress(ctx, record),
+    networks: networkDetails(ctx, record, standing),
+    ipv4: mainAddress(standing),
     exitCode: run.status === "exited" || run.status === "failed" ? run.exitCode : undefined,
-    paused: isPaused(record),
+    paused,
     createdAt: new Date(facts.createdAt),
     startedAt: date(run.startedAt),
     finishedAt: date(run.finishedAt),
@@ -55,7 +81,7 @@ function ownEnvironment(env: Readonly<Record<string, string>>): string[] {
 }
 
 /** Method 46. */
-export function summaryOf(ctx: NativeContext, record: ContainerRecord): RuntimeContainerSummary {
+export function summaryOf(ctx: NativeContext, record: ContainerRecord, paused = isPaused(record)): RuntimeContainerSummary {
   const { facts, run } = record;
   return {
     runtimeId: pathsOf(ctx, facts.id).ociId,
@@ -65,7 +91,7 @@ export function summaryOf(ctx: NativeContext, record: ContainerRecord): RuntimeC
     name: record.name,
     state: stateOf(ctx, record),
     health: isRunning(record) ? run.health?.status : undefined,
-    paused: isPaused(record),
+    paused,
     labels: facts.spec.labels,
     image: facts.imageReference,
     command: facts.command,

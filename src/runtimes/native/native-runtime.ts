@@ -4,7 +4,7 @@ import { BaseRuntime } from "../../runtime/base-runtime.ts";
 import { capabilitiesExcept } from "../../runtime/capabilities.ts";
 import { assertTail, assertWaitCondition, logEntriesFrom } from "../../runtime/derive.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
-import type { RuntimeExtras, RuntimeInfo } from "../../runtime/extras.ts";
+import type { DetailedContainer, RuntimeExtras, RuntimeInfo } from "../../runtime/extras.ts";
 import type { PullOptions, Runtime } from "../../runtime/runtime.ts";
 import type * as t from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
@@ -12,7 +12,7 @@ import type { PullPolicy, ServiceSpec } from "../../spec/service-spec.ts";
 import { openAttach } from "./attach.ts";
 import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import type { ContainerRecord } from "./container-store.ts";
-import { findContainer, mainAddress } from "./container-network.ts";
+import { findContainer, mainAddress, standingOf } from "./container-network.ts";
 import { createContainer } from "./create.ts";
 import { commitContainer } from "./files/commit-call.ts";
 import { diskUsage } from "./disk-usage.ts";
@@ -24,7 +24,7 @@ import { loadImages, saveImages } from "./image-archive-calls.ts";
 import { pushImage, resolveImage, searchImages } from "./image-registry-calls.ts";
 import { imageHistory, pruneImages, removeImage, tagImage } from "./image-store-calls.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
-import { inspectRecord, portsOf, summaryOf } from "./inspect.ts";
+import { inspectRecord, listDetailed, portsOf, summaryOf } from "./inspect.ts";
 import type { LogSourceState } from "./log-changes.ts";
 import { readLog } from "./log-file.ts";
 import { resizeTerminal } from "./monitor-control.ts";
@@ -68,6 +68,7 @@ export class NativeRuntime extends BaseRuntime {
         attachContainer: (id, options) => this.#attach(id, options ?? {}),
         resizeContainer: async (id, rows, cols, o) => this.#resize(id, rows, cols, o),
         openExec: async (id, options, o) => openExec(this.#ctx, id, options, o?.signal),
+        listDetailed: async (options) => this.#listDetailed(options),
         events: async (options = {}) => events(ctx, options),
         diskUsage: async (options) => diskUsage(ctx, options?.signal),
         volumes: volumesFacet(ctx),
@@ -186,7 +187,7 @@ export class NativeRuntime extends BaseRuntime {
       const other = findContainer(this.#ctx, networkMode.id);
       return other === undefined ? undefined : this.getContainerIp(other.facts.id, o);
     }
-    return mainAddress(this.#ctx, record);
+    return mainAddress(standingOf(this.#ctx, record));
   }
 
   override async getContainerPortOverride(id: ContainerId, o?: t.CallOptions): Promise<number | undefined> {
@@ -336,6 +337,11 @@ export class NativeRuntime extends BaseRuntime {
 
   override async close(): Promise<void> {
     await this.#release();
+  }
+
+  async #listDetailed(o: t.CallOptions | undefined): Promise<readonly DetailedContainer[]> {
+    o?.signal?.throwIfAborted();
+    return listDetailed(this.#ctx);
   }
 
   /** A running container is connected at once, another one by its next start, before its program runs. */

@@ -102,6 +102,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const ctx: NativeContext = {
     uuid,
     layout: paths,
+    paths: new Map(),
     store,
     journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,

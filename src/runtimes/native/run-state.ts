@@ -32,6 +32,8 @@ export function processFromFile(path: string): ProcessIdentity | undefined {
  */
 export function settle(ctx: NativeContext, record: ContainerRecord): ContainerRecord {
   if (record.run.status !== "running") return record;
+  // The descriptor cannot be of a later process: one run ends before the next begins.
+  if (ctx.processes.get(record.key)?.mayHaveEnded() === false) return record;
   const paths = pathsOf(ctx, record.facts.id);
   const exit = readExitFile(paths.exitFile) ?? lostExit(record, paths.exitFile);
   if (exit === undefined) return record;

@@ -97,6 +97,21 @@ export const observeCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a list with details tells of each container what list and inspect tell",
+    needs: ["listContainers", "inspectDetailed"],
+    run: async (t) => {
+      const { extras } = t.runtime;
+      if (extras?.listDetailed === undefined) return;
+      const [created, running, ended] = [await t.create({ networkMode: "bridge" }), await t.service({ networkMode: "bridge" }), await t.service()];
+      await t.runtime.stopContainer(ended);
+      const all = await extras.listDetailed();
+      for (const id of [created, running, ended]) {
+        const found = all.find(({ summary }) => summary.containerId !== undefined && sameContainerId(summary.containerId, id));
+        assert.deepEqual(found, { summary: await listed(t, id), details: await t.runtime.inspectDetailed(id) });
+      }
+    },
+  },
+  {
     name: "the id label of the caller is what list answers",
     needs: ["listContainers"],
     run: async (t) => {
