@@ -31,6 +31,7 @@ const specKeys = [
   "extraGroups",
   "tty",
   "stdinOpen",
+  "stdinOnce",
   "initContainer",
   "stopSignal",
   "stopGracePeriod",
@@ -135,6 +136,7 @@ type ProcessKeys =
   | "extraGroups"
   | "tty"
   | "stdinOpen"
+  | "stdinOnce"
   | "initContainer"
   | "stopSignal"
   | "stopGracePeriodMs"
@@ -149,6 +151,7 @@ function processFields(fields: Fields): Pick<CompleteSpec, ProcessKeys> {
     extraGroups: optional(fields["extraGroups"], "extraGroups", list(nonEmptyText)) ?? [],
     tty: flag(fields, "tty"),
     stdinOpen: flag(fields, "stdinOpen"),
+    ...(fields["stdinOnce"] === undefined ? {} : { stdinOnce: flag(fields, "stdinOnce") }),
     initContainer: flag(fields, "initContainer"),
     stopSignal: optional(fields["stopSignal"], "stopSignal", signalText),
     stopGracePeriodMs: optional(fields["stopGracePeriod"], "stopGracePeriod", durationMs),

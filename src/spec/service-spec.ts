@@ -14,6 +14,8 @@ export interface ServiceSpec {
   readonly extraGroups?: readonly string[] | undefined;
   readonly tty?: boolean | undefined;
   readonly stdinOpen?: boolean | undefined;
+  /** Stdin ends with the input of the client that was attached first. Default true; at a terminal it never does. */
+  readonly stdinOnce?: boolean | undefined;
   readonly initContainer?: boolean | undefined;
   readonly stopSignal?: string | undefined;
   /** Milliseconds, or a human string such as `30s`. */
@@ -238,6 +240,8 @@ export interface CompleteSpec {
   readonly extraGroups: readonly string[];
   readonly tty: boolean;
   readonly stdinOpen: boolean;
+  /** `undefined` = true, as records of older versions have it. */
+  readonly stdinOnce?: boolean | undefined;
   readonly initContainer: boolean;
   /** As written by the caller; `undefined` leaves it to the image. */
   readonly stopSignal?: string | undefined;

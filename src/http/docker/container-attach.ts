@@ -39,22 +39,40 @@ export async function attachContainer(engine: DockerEngine, call: Call): Promise
   const params = attachParams(call);
   // Some clients send one (docker-modem): it says nothing, and must not reach the program.
   if (call.upgrade !== undefined) await call.json();
+  await attachOver(engine, call, params, async ({ tty }) => {
+    return { connection: call.hijack(streamType({ tty, apiVersion: call.apiVersion })), isRaw: tty };
+  });
+}
+
+/** What the client and the container talk over; `isRaw` when stdout and stderr are not marked. */
+interface Line {
+  readonly connection: RawConnection;
+  readonly isRaw: boolean;
+}
+
+export async function attachOver(
+  engine: DockerEngine,
+  call: Call,
+  params: AttachParams,
+  answer: (o: { readonly tty: boolean }) => Promise<Line>,
+): Promise<void> {
   await withContainer(engine, refOf(call), async (found) => {
     const details = await engine.runtime.inspectDetailed(found.id);
-    const handle = params.stream ? await openAttach(engine, found, details, params) : undefined;
     const tty = details.tty === true;
-    const connection = call.hijack(streamType({ tty, apiVersion: call.apiVersion }));
+    const handle = params.stream ? await openAttach(engine, found, details, params) : undefined;
+    let line: Line | undefined;
     try {
-      await converse(engine, found, details, { params, handle, connection, tty });
+      line = await answer({ tty });
+      await converse(engine, found, { params, handle, tty, ...line });
     } finally {
       handle?.close();
-      connection.end();
+      line?.connection.end();
     }
   });
 }
 
 /** Opened before the answer: the client starts the container once it has the header, and no output may be missed. */
-export async function openAttach(
+async function openAttach(
   engine: DockerEngine,
   { id, hexId }: FoundContainer,
   details: ContainerInspectDetails,
@@ -66,25 +84,26 @@ export async function openAttach(
   return attach(id, { stdin: params.stdin });
 }
 
-interface Conversation {
+interface Conversation extends Line {
   readonly params: AttachParams;
   readonly handle: AttachHandle | undefined;
-  readonly connection: RawConnection;
   readonly tty: boolean;
 }
 
-async function converse(engine: DockerEngine, { id, hexId }: FoundContainer, details: ContainerInspectDetails, o: Conversation): Promise<void> {
-  const { params, handle, connection, tty } = o;
+async function converse(engine: DockerEngine, { id, hexId }: FoundContainer, o: Conversation): Promise<void> {
+  const { params, handle, connection, tty, isRaw } = o;
   if (params.logs) await replay(engine, id, o);
   if (handle === undefined) {
     void receiveInput(connection, { write: async () => {}, end: () => {}, detach: () => {} }, undefined);
     return;
   }
+  if (connection.closed.aborted) return;
   connection.closed.addEventListener("abort", () => handle.close());
   engine.closing.addEventListener("abort", () => handle.close(), { signal: connection.closed });
   // Where nobody said how it was made, a client that is done with its input ends the container's.
-  const closesStdin = engine.requests.get(hexId)?.StdinOnce ?? true;
-  const keys = tty && details.tty === true ? new DetachFilter(parseDetachKeys(params.detachKeys)) : undefined;
+  const request = engine.requests.get(hexId);
+  const closesStdin = request === undefined || request.StdinOnce === true;
+  const keys = tty ? new DetachFilter(parseDetachKeys(params.detachKeys)) : undefined;
   const sink = {
     write: (bytes: Uint8Array) => (params.stdin ? handle.write(bytes) : Promise.resolve()),
     end: () => {
@@ -93,15 +112,15 @@ async function converse(engine: DockerEngine, { id, hexId }: FoundContainer, det
     detach: () => handle.close(),
   };
   void receiveInput(connection, sink, keys);
-  await sendOutput(connection, handle.output, { tty, stdout: params.stdout, stderr: params.stderr });
+  await sendOutput(connection, handle.output, { isRaw, stdout: params.stdout || tty, stderr: params.stderr });
 }
 
-async function replay(engine: DockerEngine, id: FoundContainer["id"], { params, connection, tty }: Conversation): Promise<void> {
+async function replay(engine: DockerEngine, id: FoundContainer["id"], { params, connection, isRaw }: Conversation): Promise<void> {
   const lines = await engine.runtime.logsStream(id, { stdout: params.stdout, stderr: params.stderr });
   for await (const { stream, bytes } of lines) {
     if (connection.closed.aborted) return;
     const chunk: OutputChunk = { channel: stream === "stderr" ? "stderr" : "stdout", bytes };
-    const wait = connection.write(tty ? chunk.bytes : framed(chunk.channel, chunk.bytes));
+    const wait = connection.write(isRaw ? chunk.bytes : framed(chunk.channel, chunk.bytes));
     if (wait !== undefined) await wait;
   }
 }

@@ -38,6 +38,7 @@ export function createPlan({ body, image, platform }: CreateInput): CreatePlan {
     extraGroups: host.GroupAdd ?? undefined,
     tty: body.Tty === true,
     stdinOpen: body.OpenStdin === true,
+    stdinOnce: body.OpenStdin === true ? body.StdinOnce === true : undefined,
     initContainer: host.Init ?? undefined,
     stopSignal: body.StopSignal || undefined,
     stopGracePeriod: graceOf(body.StopTimeout),

@@ -137,15 +137,15 @@ async function converse(engine: DockerEngine, instance: ExecInstance, process: E
   };
   if (!attachStdin) process.stream.end();
   void receiveInput(connection, sink, keys);
-  await sendOutput(connection, outputOf(process), { tty, stdout: attachStdout, stderr: attachStderr });
+  await sendOutput(connection, outputOf(process), { isRaw: tty, stdout: attachStdout || tty, stderr: attachStderr });
   await process.end;
 }
 
-function writeTo(process: ExecProcess, bytes: Uint8Array): Promise<void> {
+export function writeTo(process: ExecProcess, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stream.write(bytes, (error) => (error ? reject(error) : resolve())));
 }
 
-async function* outputOf(process: ExecProcess): AsyncGenerator<OutputChunk> {
+export async function* outputOf(process: ExecProcess): AsyncGenerator<OutputChunk> {
   if (process.output !== undefined) {
     yield* process.output;
     return;

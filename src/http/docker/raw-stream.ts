@@ -16,16 +16,16 @@ export interface OutputChunk {
   readonly bytes: Uint8Array;
 }
 
-/** Sends output to its end, framed unless it is a terminal's. Stops when the client is gone. */
+/** Sends output to its end, each piece marked with its channel unless `isRaw`. Stops when the client is gone. */
 export async function sendOutput(
   connection: RawConnection,
   output: AsyncIterable<OutputChunk>,
-  o: { tty: boolean; stdout: boolean; stderr: boolean },
+  o: { isRaw: boolean; stdout: boolean; stderr: boolean },
 ): Promise<void> {
   for await (const { channel, bytes } of output) {
     if (connection.closed.aborted) return;
-    if (channel === "stdout" ? !o.stdout && !o.tty : !o.stderr) continue;
-    const wait = connection.write(o.tty ? bytes : framed(channel, bytes));
+    if (channel === "stdout" ? !o.stdout : !o.stderr) continue;
+    const wait = connection.write(o.isRaw ? bytes : framed(channel, bytes));
     if (wait !== undefined) await wait;
   }
 }

@@ -2,12 +2,15 @@
 import { z } from "zod";
 import { openExec } from "../../engine/open-exec.ts";
 import { BerthError, messageOf } from "../../errors.ts";
+import type { ExecProcess } from "../../runtime/extras.ts";
 import { isRecord } from "../../spec/descriptor.ts";
 import type { Call } from "../call.ts";
 import type { ExecInstance } from "../exec-table.ts";
 import { parseJsonText } from "../json-body.ts";
-import { webSocketOf } from "../web-socket.ts";
+import { openWebSocket, type WebSocketConnection } from "../web-socket.ts";
 import { withContainer } from "../docker/container-ref.ts";
+import { outputOf, writeTo } from "../docker/exec.ts";
+import { receiveInput, sendOutput } from "../docker/raw-stream.ts";
 import { type NativeRoute, route } from "./define.ts";
 import type { NativeEngine } from "./engine.ts";
 import { execRequest, execSyncRequest, flag } from "./schemas.ts";
@@ -52,7 +55,9 @@ export function execRoutes(engine: NativeEngine): readonly NativeRoute[] {
     route({
       method: "GET",
       path: "/exec/:id/start",
-      summary: "Start over a WebSocket: binary frames are stdin and output, a text frame resizes, the close reason is the exit code",
+      summary:
+        'Start over a WebSocket: binary frames are stdin and output; text frames resize, {"resize":{"rows","cols"}}, and end stdin, ' +
+        '{"close_stdin":true}; the close reason is the exit code',
       tag,
       role: "operator",
       answer: { status: 101 },
@@ -117,35 +122,53 @@ async function sendEvents(call: Call, events: AsyncIterable<{ kind: string; data
 async function startOverWebSocket(engine: NativeEngine, call: Call): Promise<void> {
   const instance = engine.execs.get(call.param("id"));
   engine.execs.begin(instance);
-  const socket = await webSocketOf(call);
+  let process: ExecProcess | undefined;
+  const connection = await openWebSocket(call, (text) => obey(process, text)).catch((error: unknown) => {
+    instance.state = "created";
+    throw error;
+  });
   try {
-    const process = await openExec(engine.runtime, instance.container.id, { ...instance.options, size: instance.size });
+    process = await openExec(engine.runtime, instance.container.id, { ...instance.options, size: instance.size });
     instance.process = process;
     instance.state = "running";
-    process.stream.on("error", () => {});
-    socket.onClose(() => process.stream.destroy());
-    socket.onMessage((bytes) => void process.stream.write(bytes));
-    socket.onText((text) => resize(process, text));
-    if (instance.options.attachStdin !== true) process.stream.end();
-    if (process.output === undefined) for await (const bytes of process.stream.iterator({ destroyOnReturn: false })) await socket.send(bytes);
-    else for await (const { bytes } of process.output) await socket.send(bytes);
+    await converse(engine, instance, process, connection);
     const end = await process.end;
     const code = "code" in end ? end.code : 137;
     engine.execs.end(instance, code);
-    socket.close(1000, String(code));
+    connection.close(1000, String(code));
   } catch (error) {
     engine.execs.end(instance, 126);
-    socket.close(1011, messageOf(error).slice(0, 120));
+    connection.close(1011, messageOf(error));
   }
 }
 
-/** `{"resize":{"rows","cols"}}`; anything else is passed over. */
-function resize(process: { resize(rows: number, cols: number): void }, text: string): void {
+async function converse(engine: NativeEngine, instance: ExecInstance, process: ExecProcess, connection: WebSocketConnection): Promise<void> {
+  const { stream } = process;
+  const takesInput = instance.options.attachStdin === true;
+  stream.on("error", () => {});
+  const leave = (): void => void stream.destroy();
+  if (connection.closed.aborted) leave();
+  connection.closed.addEventListener("abort", leave);
+  engine.closing.addEventListener("abort", leave, { signal: connection.closed });
+  if (!takesInput) stream.end();
+  const sink = { write: (bytes: Uint8Array) => (takesInput ? writeTo(process, bytes) : Promise.resolve()), end: leave, detach: leave };
+  void receiveInput(connection, sink, undefined);
+  await sendOutput(connection, outputOf(process), { isRaw: true, stdout: true, stderr: true });
+}
+
+/** `{"resize":{"rows","cols"}}` and `{"close_stdin":true}`; anything else is passed over. */
+function obey(process: ExecProcess | undefined, text: string): void {
   try {
     const message = parseJsonText(text);
-    const size = isRecord(message) ? message["resize"] : undefined;
-    if (isRecord(size) && typeof size["rows"] === "number" && typeof size["cols"] === "number") process.resize(size["rows"], size["cols"]);
+    if (!isRecord(message)) return;
+    const size = message["resize"];
+    if (isRecord(size) && isSide(size["rows"]) && isSide(size["cols"])) process?.resize(size["rows"], size["cols"]);
+    if (message["close_stdin"] === true) process?.stream.end();
   } catch {
     // Not a message of ours.
   }
+}
+
+function isSide(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 65_535;
 }

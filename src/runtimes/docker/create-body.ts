@@ -41,7 +41,7 @@ export function createBody(spec: CompleteSpec, facts: CreateFacts): { readonly b
     ...(spec.user === undefined ? {} : { User: spec.user }),
     ...(spec.tty ? { Tty: true } : {}),
     // A client that ends its input ends the program's, unless that sits at a terminal.
-    ...(spec.stdinOpen ? { OpenStdin: true, StdinOnce: true } : {}),
+    ...(spec.stdinOpen ? { OpenStdin: true, StdinOnce: spec.stdinOnce ?? true } : {}),
     // Docker takes every signal for the stop signal of a container that names none.
     StopSignal: spec.stopSignal ?? facts.image.stopSignal ?? "SIGTERM",
     ...(spec.stopGracePeriodMs === undefined ? {} : { StopTimeout: stopSeconds(spec.stopGracePeriodMs) }),

@@ -100,8 +100,8 @@ async function createOciContainer(ctx: NativeContext, record: ContainerRecord, p
     logSizeMaxBytes: hardLimitBytes(spec.logs),
     tty: spec.tty,
     stdin: spec.stdinOpen,
-    // At a terminal a client may detach and another attach; through a pipe the end of the client is the end of the input.
-    leaveStdinOpen: spec.tty,
+    // At a terminal a client may detach and another attach; through a pipe the end of the client is the end of the input, unless told otherwise.
+    leaveStdinOpen: spec.tty || spec.stdinOnce === false,
     exitCommand: exitCommand(ctx, record, paths),
   });
   const pid = await startMonitor(ctx.conmon, args, paths.bundle);
