@@ -10,12 +10,19 @@ describe("the model of a container", () => {
       ["create", "ok"],
       ["create", "conflict"],
       ["start", "ok"],
+      ["rename a", "ok"],
+      ["rename a", "invalid_spec"],
+      ["update 100", "ok"],
+      ["commit", "ok"],
+      ["inspect", "a 100"],
       ["pause", "ok"],
       ["start", "conflict"],
       ["stop", "ok"],
       ["state", "exited"],
       ["remove", "ok"],
       ["remove", "not_found"],
+      ["create", "ok"],
+      ["inspect", "o 0"],
     ] as const)
       model.end(model.begin(operation), answer);
   });

@@ -97,22 +97,8 @@ export class PidFd implements Disposable {
 
   /** `false` when it runs for certain. */
   mayHaveEnded(): boolean {
-    return this.#fd < 0 || poll()(this.#pollSet(), 1, 0) !== 0;
-  }
-
-  /** Resolves `true` once the process ended, `false` after `timeoutMs`. Waits on a pool thread. */
-  ended(timeoutMs: number): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      poll().async(this.#pollSet(), 1, timeoutMs, (error: unknown, count: number) => {
-        if (error) reject(error instanceof Error ? error : new Error(String(error)));
-        else resolve(count > 0);
-      });
-    });
-  }
-
-  #pollSet(): Int16Array {
     const POLLIN = 1;
-    return new Int16Array([this.#fd & 0xffff, this.#fd >> 16, POLLIN, 0]);
+    return this.#fd < 0 || poll()(new Int16Array([this.#fd & 0xffff, this.#fd >> 16, POLLIN, 0]), 1, 0) !== 0;
   }
 
   close(): void {

@@ -3,33 +3,59 @@
  * calls, each at some moment between its begin and its answer, in which the model gives those very answers.
  */
 
-export type Operation = "create" | "start" | "stop" | "kill" | "remove" | "pause" | "unpause" | "state" | "exec";
-export type Answer = "ok" | "not_found" | "conflict" | "pending" | "running" | "exited" | "stopping";
+/** Names and limits a container is given, so that an inspection tells them: `o` is the name it was made with, 0 no limit. */
+type Name = "o" | "a" | "b";
+type Limit = 0 | 100 | 200;
+type Change = `rename ${Exclude<Name, "o">}` | `update ${Exclude<Limit, 0>}`;
 
-type State = "absent" | "created" | "running" | "paused" | "exited";
+export type Operation = "create" | "start" | "stop" | "kill" | "remove" | "pause" | "unpause" | "exec" | "commit" | "state" | "inspect" | Change;
+export type Answer = "ok" | "not_found" | "conflict" | "invalid_spec" | "pending" | "running" | "exited" | "stopping" | `${string} ${number}`;
+
+interface State {
+  readonly status: "absent" | "created" | "running" | "paused" | "exited";
+  readonly name: Name;
+  readonly limit: Limit;
+}
+
+const absent: State = { status: "absent", name: "o", limit: 0 };
 
 /** What the model answers in a state, and the state after. */
 function step(state: State, operation: Operation): readonly [Answer, State] {
-  if (operation === "create") return state === "absent" ? ["ok", "created"] : ["conflict", state];
-  if (state === "absent") return ["not_found", state];
-  const runs = state === "running" || state === "paused";
+  const { status } = state;
+  if (operation === "create") return status === "absent" ? ["ok", { ...absent, status: "created" }] : ["conflict", state];
+  if (status === "absent") return ["not_found", state];
+  const runs = status === "running" || status === "paused";
+  const to = (next: State["status"]): readonly [Answer, State] => ["ok", { ...state, status: next }];
+  const refused: readonly [Answer, State] = ["conflict", state];
   switch (operation) {
     case "start":
-      return state === "paused" ? ["conflict", state] : ["ok", "running"];
+      return status === "paused" ? refused : to("running");
     case "stop":
-      return ["ok", runs ? "exited" : state];
+      return to(runs ? "exited" : status);
     case "kill":
-      return runs ? ["ok", "exited"] : ["conflict", state];
+      return runs ? to("exited") : refused;
     case "remove":
-      return ["ok", "absent"];
+      return ["ok", absent];
     case "pause":
-      return state === "running" ? ["ok", "paused"] : ["conflict", state];
+      return status === "running" ? to("paused") : refused;
     case "unpause":
-      return state === "paused" ? ["ok", "running"] : ["conflict", state];
+      return status === "paused" ? to("running") : refused;
     case "exec":
-      return state === "running" ? ["ok", state] : ["conflict", state];
+      return status === "running" ? to(status) : refused;
+    case "commit":
+      return to(status);
+    case "rename a":
+    case "rename b": {
+      const name = operation === "rename a" ? "a" : "b";
+      return state.name === name ? ["invalid_spec", state] : ["ok", { ...state, name }];
+    }
+    case "update 100":
+    case "update 200":
+      return ["ok", { ...state, limit: operation === "update 100" ? 100 : 200 }];
     case "state":
-      return [runs ? "running" : state === "created" ? "pending" : "exited", state];
+      return [runs ? "running" : status === "created" ? "pending" : "exited", state];
+    case "inspect":
+      return [`${state.name} ${state.limit}`, state];
     default:
       return operation satisfies never;
   }
@@ -50,7 +76,7 @@ interface Possibility {
 }
 
 export class ContainerModel {
-  #possible: readonly Possibility[] = [{ state: "absent", taken: new Map() }];
+  #possible: readonly Possibility[] = [{ state: absent, taken: new Map() }];
   readonly #calls = new Map<number, Call>();
   readonly #history: string[] = [];
   #last = 0;
@@ -103,11 +129,11 @@ function concessions(state: State, { operation, met }: Call): readonly (readonly
   const endsMeanwhile = enders.some((ender) => met.has(ender));
   const answers: Answer[] = [];
   // What is being removed can be refused instead of waited for.
-  if (met.has("remove") && !["create", "stop", "state"].includes(operation)) answers.push("conflict");
+  if (met.has("remove") && !["create", "stop", "state", "inspect"].includes(operation)) answers.push("conflict");
   // Of two that end one run at once, both did it.
   if (operation === "kill" && endsMeanwhile) answers.push("ok");
-  // A process in a container that ends or freezes meanwhile ends with it, or cannot begin.
-  if (operation === "exec" && (endsMeanwhile || met.has("pause"))) answers.push("ok", "conflict");
+  // A process in a container that ends or freezes meanwhile, as for a commit, ends with it, or cannot begin.
+  if (operation === "exec" && (endsMeanwhile || met.has("pause") || met.has("commit"))) answers.push("ok", "conflict");
   if (operation === "state" && endsMeanwhile) answers.push("stopping");
   // A removal ends the run first.
   if (operation === "state" && met.has("remove")) answers.push("exited");
@@ -115,7 +141,7 @@ function concessions(state: State, { operation, met }: Call): readonly (readonly
 }
 
 function keyOf({ state, taken }: Possibility): string {
-  return `${state} ${[...taken].sort(([a], [b]) => a - b).join(" ")}`;
+  return `${state.status} ${state.name} ${state.limit} ${[...taken].sort(([a], [b]) => a - b).join(" ")}`;
 }
 
 function unique(all: readonly Possibility[]): readonly Possibility[] {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../../errors.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { parseSignal } from "../../spec/signals.ts";
@@ -6,7 +7,7 @@ import { mustGet, type NativeContext, pathsOf } from "./context.ts";
 import { requestThaw } from "./freezer.ts";
 import { isRunning, mainProcess, settle } from "./run-state.ts";
 import { isRestartPending } from "./supervised-run.ts";
-import { killAll, processEnd, signalProcess } from "./tear-down.ts";
+import { killAll, signalProcess } from "./tear-down.ts";
 import { waitFor } from "./wait.ts";
 
 const defaultGraceMs = 10_000;
@@ -41,7 +42,7 @@ async function endRun(ctx: NativeContext, record: ContainerRecord, signal: numbe
     thawRun(record);
     recordKill(ctx, record, signal);
     const patience = delivered ? graceMs : Math.min(graceMs, 2_000);
-    const ended = patience > 0 && (await endedWithin(main, patience));
+    const ended = patience > 0 && (await isWithin(exited, patience));
     if (!ended) {
       if (signal !== 9 || patience > 0) recordKill(ctx, record, 9);
       await kill(record);
@@ -64,13 +65,15 @@ function recordKill(ctx: NativeContext, record: ContainerRecord, signal: number)
   ctx.journal.recordContainer(record, "kill", { signal: String(signal) });
 }
 
-async function endedWithin(main: { pid: number; startTicks: number }, timeoutMs: number): Promise<boolean> {
-  const deadline = timeoutMs === Number.POSITIVE_INFINITY ? timeoutMs : Date.now() + timeoutMs;
-  for (;;) {
-    const left = deadline - Date.now();
-    if (left <= 0) return false;
-    // In pieces, so that an endless wait does not hold a pool thread for ever.
-    if (await processEnd(main, Math.min(Math.ceil(left), 1_000))) return true;
+/** Holds no thread while it waits, so any number of stops may wait at once. */
+async function isWithin(event: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const longestTimerMs = 2 ** 31 - 1;
+  if (timeoutMs > longestTimerMs) return event.then(() => true);
+  const patience = new AbortController();
+  try {
+    return await Promise.race([event.then(() => true), sleep(timeoutMs, false, { signal: patience.signal })]);
+  } finally {
+    patience.abort();
   }
 }
 

@@ -1,6 +1,7 @@
 /** Takes away what a run leaves on the host. Every step may be repeated, so a crash in the middle is made good by doing it again. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, openProcess, type ProcessIdentity } from "../../internal/process-identity.ts";
 import { MNT_DETACH, unmount } from "../../internal/libc.ts";
 import { runToEnd } from "../../internal/spawn.ts";
@@ -69,7 +70,7 @@ export async function killAll(cgroup: string | undefined, main: ProcessIdentity 
     const left = deadline - Date.now();
     if (left <= 0) return false;
     if (main !== undefined && isAlive(main)) await processEnd(main, Math.min(left, 200));
-    else await new Promise((resolve) => setTimeout(resolve, 5));
+    else await sleep(5);
   }
 }
 
@@ -79,8 +80,15 @@ export function signalProcess(process: ProcessIdentity, signal: number): boolean
   return descriptor?.signal(signal) ?? false;
 }
 
-/** `true` once the process ended. */
-export async function processEnd(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  using descriptor = openProcess(process);
-  return descriptor === undefined || (await descriptor.ended(timeoutMs));
+/**
+ * `true` once the process ended. Looks again and again, for what ends in a moment: a poll on its descriptor would hold one of
+ * Node's four threads, and enough of them keep the end from being seen.
+ */
+async function processEnd(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = 1; isAlive(process); pauseMs = Math.min(pauseMs * 2, 20)) {
+    if (performance.now() >= deadline) return false;
+    await sleep(pauseMs);
+  }
+  return true;
 }

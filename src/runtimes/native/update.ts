@@ -1,6 +1,7 @@
 /** Method 41: checked first, written to the live cgroup all or nothing, and kept for the next start. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { BerthError, messageOf } from "../../errors.ts";
+import { isAlive } from "../../internal/process-identity.ts";
 import { applyUpdate, checkUpdate, isEmptyUpdate, obsoleteFields, parseList, swapTotal, type UpdateBounds } from "../../runtime/resource-update.ts";
 import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
@@ -8,7 +9,7 @@ import { cgroupVersion } from "./cgroup.ts";
 import type { ContainerRecord } from "./container-store.ts";
 import { mustGet, type NativeContext, serialised } from "./context.ts";
 import { refuseRemoving } from "./remove.ts";
-import { isRunning, settle } from "./run-state.ts";
+import { isRunning, mainProcess, settle } from "./run-state.ts";
 import { type LimitWrite, missingController, planUpdate } from "./update-plan.ts";
 
 export async function updateContainer(ctx: NativeContext, id: ContainerId, update: ContainerResourceUpdate): Promise<ContainerUpdateOutcome> {
@@ -29,7 +30,7 @@ export async function updateContainer(ctx: NativeContext, id: ContainerId, updat
       children,
     });
     const live = isRunning(record) && record.run.cgroup !== undefined;
-    const undo = live ? write(record, writes) : () => {};
+    const undo = live ? writeLive(record, writes) : () => {};
     try {
       store(ctx, record, update, bounds);
     } catch (cause) {
@@ -48,6 +49,16 @@ function boundsOf(ctx: NativeContext): UpdateBounds {
   };
 }
 
+/** The program may end in the middle, and its cgroup goes with it: then the limits count from the next start. */
+function writeLive(record: ContainerRecord, writes: readonly LimitWrite[]): () => void {
+  try {
+    return write(record, writes);
+  } catch (error) {
+    if (isAlive(mainProcess(record.run))) throw error;
+    return () => {};
+  }
+}
+
 /** Writes every file or none; answers how to take it back. */
 function write(record: ContainerRecord, writes: readonly LimitWrite[]): () => void {
   const missing = missingController(writes, readIfThere);
@@ -56,7 +67,7 @@ function write(record: ContainerRecord, writes: readonly LimitWrite[]): () => vo
   }
   const done: LimitWrite[] = [];
   const undo = (): void => {
-    for (const { file, value } of done.toReversed()) writeFileSync(file, `${value}\n`);
+    for (const { file, value } of done.toReversed()) if (existsSync(file)) writeFileSync(file, `${value}\n`);
   };
   for (const { file, value } of writes) {
     const before = (readIfThere(file) ?? "").trim();
