@@ -218,8 +218,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/volume.ts")).volumeCommand,
   },
   {
+    name: "secret",
+    summary: "Secrets for -e NAME=$S:<secret>: create, ls, rm",
+    operands: "none",
+    load: async () => (await import("./commands/secret.ts")).secretCommand,
+  },
+  {
     name: "system",
-    summary: "The engine as a whole: df, info, prune",
+    summary: "The engine as a whole: df, events, info, prune",
     operands: "none",
     load: async () => (await import("./commands/system.ts")).systemCommand,
   },

@@ -1,106 +1,72 @@
-/**
- * The engine's own credentials for registries (contract 4.5): one file, secrets sealed, changed under a lock and replaced as
- * a whole. It is read anew at every look, so that a login in one process counts in all of them.
- */
+/** The engine's own credentials for registries (contract 4.5), sealed at rest. A login in one process counts in all of them. */
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { BerthError, messageOf } from "../errors.ts";
-import { acquireLock } from "../internal/acquire-lock.ts";
-import { errnoCode } from "../internal/libc.ts";
-import { parseStoreFile, type StoreEntry, type StoreFile } from "./store-file.ts";
+import { SealedFile } from "./sealed-file.ts";
 import type { CredentialSecret, StoredCredential } from "./types.ts";
-import { newKeySource, openVault, passphraseVariable, type Vault } from "./vault.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+interface StoreEntry {
+  readonly id: string;
+  readonly registry: string;
+  readonly kind: CredentialSecret["kind"];
+  readonly username?: string | undefined;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** The {@link CredentialSecret}, as the vault seals it under the name of the registry. */
+  readonly sealed: string;
+}
 
 export class CredentialStore {
-  readonly #directory: string;
-  readonly #env: Environment;
+  readonly #file: SealedFile<StoreEntry>;
 
-  constructor(directory: string, env: Environment) {
-    this.#directory = directory;
-    this.#env = env;
+  constructor(directory: string, env: Readonly<Record<string, string | undefined>>) {
+    this.#file = new SealedFile({ directory, name: "registries.json", env, parse: parseEntry });
   }
 
   list(): readonly StoredCredential[] {
-    return this.#read().entries.map(withoutSecret);
+    return this.#file.read().entries.map(withoutSecret);
   }
 
   /** Replaces the entry of that registry, if there is one. */
   async put(registry: string, secret: CredentialSecret): Promise<StoredCredential> {
-    return this.#change((file, vault) => {
-      const entry: StoreEntry = {
-        id: randomUUID(),
-        registry,
-        kind: secret.kind,
-        username: secret.kind === "basic" ? secret.username : undefined,
-        createdAt: new Date().toISOString(),
-        sealed: vault.seal(registry, JSON.stringify(secret)),
-      };
-      return { file: { ...file, entries: [...file.entries.filter((one) => one.registry !== registry), entry] }, result: withoutSecret(entry) };
-    });
+    const username = secret.kind === "basic" ? secret.username : undefined;
+    const entry = { id: randomUUID(), registry, kind: secret.kind, username, createdAt: new Date().toISOString() };
+    await this.#file.change((entries, vault) => [
+      ...entries.filter((one) => one.registry !== registry),
+      { ...entry, sealed: vault().seal(registry, JSON.stringify(secret)) },
+    ]);
+    return withoutSecret(entry);
   }
 
   /** By id or registry. `false` when there is none. */
   async remove(idOrRegistry: string): Promise<boolean> {
-    const isIt = ({ id, registry }: StoreEntry): boolean => id === idOrRegistry || registry === idOrRegistry;
-    if (!this.#read().entries.some(isIt)) return false;
-    return this.#change((file) => ({ file: { ...file, entries: file.entries.filter((entry) => !isIt(entry)) }, result: true }));
+    const isIt = isNamed(idOrRegistry);
+    if (!this.#file.read().entries.some(isIt)) return false;
+    await this.#file.change((entries) => entries.filter((entry) => !isIt(entry)));
+    return true;
   }
 
   /** `undefined` when there is no entry of that id or registry. */
   secret(idOrRegistry: string): CredentialSecret | undefined {
-    const file = this.#read();
-    const entry = file.entries.find(({ id, registry }) => id === idOrRegistry || registry === idOrRegistry);
+    const file = this.#file.read();
+    const entry = file.entries.find(isNamed(idOrRegistry));
     if (entry === undefined) return undefined;
-    return JSON.parse(this.#vault(file).open(entry.registry, entry.sealed)) as CredentialSecret;
-  }
-
-  #vault(file: StoreFile): Vault {
-    return openVault(file.key, { keyFile: join(this.#directory, "key"), passphrase: this.#env[passphraseVariable] || undefined });
-  }
-
-  async #change<T>(change: (file: StoreFile, vault: Vault) => { readonly file: StoreFile; readonly result: T }): Promise<T> {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    using _lock = await acquireLock(join(this.#directory, "lock"));
-    const before = this.#read();
-    const { file, result } = change(before, this.#vault(before));
-    this.#write(file);
-    return result;
-  }
-
-  #read(): StoreFile {
-    const path = this.#path;
-    try {
-      return parseStoreFile(readFileSync(path, "utf8"), path);
-    } catch (cause) {
-      if (errnoCode(cause) === "ENOENT") return { key: newKeySource(this.#env[passphraseVariable] || undefined), entries: [] };
-      if (cause instanceof BerthError) throw cause;
-      throw new BerthError("configuration", `cannot read ${path}: ${messageOf(cause)}`, { cause });
-    }
-  }
-
-  #write(file: StoreFile): void {
-    const fresh = `${this.#path}.new`;
-    const fd = openSync(fresh, "w", 0o600);
-    try {
-      writeSync(fd, `${JSON.stringify({ version: 1, ...file }, null, 2)}\n`);
-      fsyncSync(fd);
-      renameSync(fresh, this.#path);
-    } catch (error) {
-      rmSync(fresh, { force: true });
-      throw error;
-    } finally {
-      closeSync(fd);
-    }
-  }
-
-  get #path(): string {
-    return join(this.#directory, "registries.json");
+    return JSON.parse(this.#file.vault(file).open(entry.registry, entry.sealed)) as CredentialSecret;
   }
 }
 
-function withoutSecret({ id, registry, kind, username, createdAt }: StoreEntry): StoredCredential {
+function isNamed(idOrRegistry: string): (entry: StoreEntry) => boolean {
+  return ({ id, registry }) => id === idOrRegistry || registry === idOrRegistry;
+}
+
+function withoutSecret({ id, registry, kind, username, createdAt }: Omit<StoreEntry, "sealed">): StoredCredential {
   return { id, registry, kind, username, createdAt: new Date(createdAt) };
+}
+
+const kinds: readonly CredentialSecret["kind"][] = ["basic", "anonymous", "docker_config", "env_var"];
+
+function parseEntry(value: Readonly<Record<string, unknown>>): StoreEntry | undefined {
+  const { id, registry, username, createdAt, sealed } = value;
+  const kind = kinds.find((one) => one === value["kind"]);
+  if (typeof id !== "string" || typeof registry !== "string" || typeof createdAt !== "string" || typeof sealed !== "string" || kind === undefined)
+    return undefined;
+  return { id, registry, kind, username: typeof username === "string" ? username : undefined, createdAt, sealed };
 }

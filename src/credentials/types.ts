@@ -17,3 +17,10 @@ export interface StoredCredential {
   readonly username?: string | undefined;
   readonly createdAt: Date;
 }
+
+/** A secret without its value. */
+export interface StoredSecret {
+  /** `name` or `@service/name`. */
+  readonly name: string;
+  readonly createdAt: Date;
+}

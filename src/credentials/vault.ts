@@ -48,7 +48,7 @@ function open(key: Buffer, name: string, sealed: string): string {
   } catch {
     throw new BerthError(
       "configuration",
-      `the stored credentials of ${name} cannot be read with this key; log in again, or bring back the key they were kept with`,
+      `what is kept of ${name} cannot be read with this key; log in again or create the secret again, or bring back the key it was kept with`,
     );
   }
 }

@@ -43,6 +43,7 @@ export interface RuntimeExtras {
   readonly volumes?: VolumesFacet;
   readonly networks?: NetworksFacet;
   readonly credentials?: CredentialsFacet;
+  readonly secrets?: SecretsFacet;
   readonly supervision?: SupervisionFacet;
   info?(): Promise<RuntimeInfo>;
 }
@@ -151,6 +152,21 @@ export interface CredentialsFacet {
   list(o?: CallOptions): Promise<readonly CredentialEntry[]>;
   /** By id or registry. Unknown: `not_found`. */
   remove(idOrRegistry: string, o?: CallOptions): Promise<void>;
+}
+
+/** Values for `$S:name` in a container's environment, encrypted at rest (contract 1.3). They go in and come out in containers alone. */
+export interface SecretsFacet {
+  /** `name` or `@service/name`; in place of the secret of that name. Neither NUL nor more than 500 KiB: `invalid_spec`. */
+  store(name: string, value: string, o?: CallOptions): Promise<SecretEntry>;
+  /** By name. */
+  list(o?: CallOptions): Promise<readonly SecretEntry[]>;
+  /** Running containers keep the value they started with. Unknown: `not_found`. */
+  remove(name: string, o?: CallOptions): Promise<void>;
+}
+
+export interface SecretEntry {
+  readonly name: string;
+  readonly createdAt: Date;
 }
 
 export type CredentialSecret =

@@ -307,23 +307,34 @@ function checkLabelKey(key: string, field: string): void {
   if (key === "") throw invalid(field, "a label needs a name");
 }
 
+function secret(variable: string, name: string, secretOf: SecretSource | undefined): string {
+  if (secretOf === undefined) throw new BerthError("unsupported", `env.${variable}: there is no secret store; pass the value itself or $E:NAME`);
+  const found = secretOf(name);
+  if (found === undefined) throw invalid(`env.${variable}`, `there is no secret ${JSON.stringify(name)}; make it with: berth secret create ${name} -`);
+  return found;
+}
+
 function flag(fields: Fields, name: string): boolean {
   return optional(fields[name], name, boolean) ?? false;
 }
 
 /**
- * Values of `env` with `$E:NAME` replaced from `processEnv`. Throws `invalid_spec` when it is not set there, and `unsupported`
- * for `$S:` (a secret). No value appears in a message.
+ * Values of `env` with `$E:NAME` replaced from `processEnv` and `$S:name` by what `secretOf` answers. Throws `invalid_spec` for what
+ * they do not have, and `unsupported` for `$S:` without `secretOf`. No value appears in a message.
  */
 export function resolveEnvironment(
   env: Readonly<Record<string, string>>,
   processEnv: Readonly<Record<string, string | undefined>>,
+  secretOf?: SecretSource,
 ): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, resolveValue(name, value, processEnv)]));
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, resolveValue(name, value, processEnv, secretOf)]));
 }
 
-function resolveValue(name: string, value: string, processEnv: Readonly<Record<string, string | undefined>>): string {
-  if (value.startsWith("$S:")) throw new BerthError("unsupported", `env.${name}: there is no secret store; pass the value itself or $E:NAME`);
+/** Answers `undefined` for a secret that is not there. */
+export type SecretSource = (name: string) => string | undefined;
+
+function resolveValue(name: string, value: string, processEnv: Readonly<Record<string, string | undefined>>, secretOf: SecretSource | undefined): string {
+  if (value.startsWith("$S:")) return secret(name, value.slice(3), secretOf);
   if (!value.startsWith("$E:")) return value;
   const source = value.slice(3);
   const found = processEnv[source];

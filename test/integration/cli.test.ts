@@ -311,3 +311,43 @@ describe("at a terminal", () => {
     assert.match(tty.screen(), /[0-9a-f]{12}: (?:Pull complete|Already exists)/);
   });
 });
+
+test("a secret is in the container's environment, and nowhere a user looks", async () => {
+  const value = "hidden-4711";
+  const create = launch(["secret", "create", "token", "-"]);
+  create.child.stdin?.end(`${value}\n`);
+  assert.equal(await create.exit, 0);
+  assert.equal(create.stdout(), "token\n");
+  const run = await bench.run(["run", "-d", "--name", "trusted", ...offline, "-e", "TOKEN=$S:token", image, "sleep", "600"]);
+  assert.equal(run.code, 0, run.stderr);
+  assert.equal((await bench.run(["exec", "trusted", "sh", "-c", "echo $TOKEN"])).stdout, `${value}\n`);
+  for (const args of [
+    ["secret", "ls"],
+    ["inspect", "trusted"],
+    ["events", "--since", "1h", "--until", "0s"],
+    ["ps", "-a", "--no-trunc"],
+  ]) {
+    const { code, stdout } = await bench.run(args);
+    assert.equal(code, 0, args.join(" "));
+    assert.ok(!stdout.includes(value), args.join(" "));
+  }
+  assert.match((await bench.run(["secret", "ls"])).stdout, /^NAME +CREATED\ntoken +/);
+  assert.equal(spawnSync("sh", ["-c", "cat /proc/[0-9]*/cmdline"]).stdout.includes(value), false, "no command line shows it");
+  assert.equal(
+    spawnSync("grep", ["-rl", value, root], { encoding: "utf8" }).stdout.replace(/.*\/run\/(bundles|oci)\/.*\n/g, ""),
+    "",
+    "no file but what the OCI runtime is given",
+  );
+  assert.equal((await bench.run(["commit", "trusted", "leaky"])).code, 0);
+  assert.ok(!(await bench.run(["image", "inspect", "leaky"])).stdout.includes("TOKEN"));
+  assert.equal((await bench.run(["rm", "-f", "trusted"])).code, 0);
+  assert.equal((await bench.run(["secret", "rm", "token"])).stdout, "token\n");
+  const refused = await bench.run(["run", "--rm", ...offline, "-e", "TOKEN=$S:token", image, "true"]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /env\.TOKEN: there is no secret "token"; make it with: berth secret create token -/);
+});
+
+test("events of the engine are those of berth events", async () => {
+  const shown = (await bench.run(["system", "events", "--since", "1h", "--until", "0s"])).stdout;
+  assert.match(shown, /image pull /);
+});

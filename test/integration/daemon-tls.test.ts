@@ -124,6 +124,16 @@ describe("clients known by token", () => {
     assert.equal(await native(tokens.operator), 204);
     assert.equal(await call("GET", "/api/v1/credentials/registry", { token: tokens.operator }), 403);
     assert.equal(await call("GET", "/api/v1/credentials/registry", { token: tokens.admin }), 200);
+    const secret = { name: "@web/token", value: "hidden value" };
+    for (const [token, status] of [
+      [tokens.operator, 403],
+      [tokens.admin, 201],
+    ] as const)
+      assert.equal(await call("POST", "/api/v1/secrets", { token, body: secret }), status);
+    assert.equal(await call("GET", "/api/v1/secrets", { token: tokens.operator }), 403);
+    assert.equal(await call("GET", "/api/v1/secrets", { token: tokens.admin }), 200);
+    assert.equal(await call("DELETE", "/api/v1/secrets/%40web%2Ftoken", { token: tokens.admin }), 204);
+    assert.equal(await call("DELETE", "/api/v1/secrets/%40web%2Ftoken", { token: tokens.admin }), 404);
   });
 
   test("a name is answered only if the certificate has it, a page elsewhere never", async () => {
@@ -141,8 +151,8 @@ describe("clients known by token", () => {
     assert.equal(await call("GET", "/info", { token, headers: { host: "localhost:1", origin: "https://localhost:1" } }), 200);
   });
 
-  test("no token is in the log", () => {
-    for (const token of Object.values(tokens)) assert.ok(!daemon.log().includes(token));
+  test("no token and no secret is in the log", () => {
+    for (const token of [...Object.values(tokens), "hidden value"]) assert.ok(!daemon.log().includes(token));
   });
 });
 

@@ -5,12 +5,14 @@ import { listOption } from "../flags/values.ts";
 import { decimalSize } from "../format/size.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { pruneFilter } from "./container.ts";
+import { eventsCommand } from "./events.ts";
 import { infoCommand } from "./info.ts";
 import { diskUsageCommand } from "./system-df.ts";
 
 export function systemCommand(context: CliContext): Command {
   return new Command("system")
     .addCommand(diskUsageCommand(context))
+    .addCommand(eventsCommand(context))
     .addCommand(infoCommand(context).description("Show the backend in use and what it stands on."))
     .addCommand(pruneCommand(context));
 }

@@ -9,6 +9,7 @@ import { eventRoutes } from "./events.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { openApiDocument } from "./openapi.ts";
+import { secretRoutes } from "./secrets.ts";
 import { networkRoutes, volumeRoutes } from "./storage.ts";
 import { systemRoutes } from "./system.ts";
 
@@ -22,6 +23,7 @@ export function nativeRouteList(engine: NativeEngine): readonly NativeRoute[] {
     ...volumeRoutes(engine),
     ...networkRoutes(engine),
     ...systemRoutes(engine),
+    ...secretRoutes(engine),
   ];
   let document: unknown;
   const own = route({

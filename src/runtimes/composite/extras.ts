@@ -7,6 +7,7 @@ import { compositeCredentials } from "./credentials.ts";
 import { mergedEvents } from "./events.ts";
 import { compositeNetworks } from "./networks.ts";
 import type { Owners } from "./owners.ts";
+import { compositeSecrets } from "./secrets.ts";
 import { compositeVolumes } from "./volumes.ts";
 
 type ContainerExtra = "attachContainer" | "resizeContainer" | "restartContainer" | "openExec";
@@ -24,6 +25,7 @@ export function compositeExtras(children: Children, owners: Owners): RuntimeExtr
     diskUsage: async (o) => mergedUsage(await Promise.all(having(children, "diskUsage").map((child) => extraOf(child, "diskUsage")(o)))),
     volumes: compositeVolumes(children),
     credentials: compositeCredentials(children),
+    secrets: compositeSecrets(children),
     checkLogin: async (...args) => await extraOf(having(children, "checkLogin")[0] ?? children.primary, "checkLogin")(...args),
     networks: compositeNetworks(children, owners),
     info: async () => await infoOf(children),

@@ -23,7 +23,7 @@ const sigkill = 9;
 /** Method 3. */
 export function createContainer(world: World, id: ContainerId, input: ServiceSpec): void {
   const { spec, warnings } = completeSpec(input);
-  const given = resolveEnvironment(spec.env, world.env);
+  const given = resolveEnvironment(spec.env, world.env, (name) => world.secrets.value(name));
   const image = world.images.get(spec.image.name);
   resolveArgv(image.config.config, spec.command);
   refuseUnknownContainers(world, spec);

@@ -70,6 +70,7 @@ export class MockRuntime extends BaseRuntime {
         },
         networks: mockNetworksFacet(world, (signal) => this.#checkOpen(signal)),
         credentials: world.credentials.facet((signal) => this.#checkOpen(signal)),
+        secrets: world.secrets.facet((signal) => this.#checkOpen(signal)),
         checkLogin: async (server, auth, o) => {
           this.#checkOpen(o?.signal);
           return world.registry.takes(registryOf(server), auth);

@@ -13,6 +13,7 @@ import { MockNetworks } from "./networks.ts";
 import { MockPorts } from "./ports.ts";
 import { type MockProgram, runUntilSignalled, type StartRefusal } from "./process.ts";
 import { MockCredentials } from "./credentials.ts";
+import { MockSecrets } from "./secrets.ts";
 import { MockRegistry } from "./registry.ts";
 import { MockVolumes } from "./volumes.ts";
 
@@ -48,6 +49,7 @@ export class World {
   readonly containers: Map<string, Container> = new Map();
   readonly volumes: MockVolumes;
   readonly credentials: MockCredentials;
+  readonly secrets: MockSecrets = new MockSecrets();
   readonly foreign: RuntimeContainerSummary[] = [];
   readonly scripts: { readonly argv: readonly string[]; readonly program: MockProgram | StartRefusal }[] = [];
   readonly #programs: ProgramLookup;

@@ -40,7 +40,7 @@ export function writeBundle(
   const built = buildRuntimeSpec({
     spec,
     image: config,
-    env: resolveEnvironment(spec.env, process.env),
+    env: resolveEnvironment(spec.env, process.env, (name) => ctx.secrets.value(name)),
     injectedEnv: portVariables(record),
     user: resolveUser(paths.merged, spec.user ?? config.user, spec.extraGroups),
     hexId: record.hexId,

@@ -3,6 +3,7 @@ import { FileLock } from "../../internal/file-lock.ts";
 import type { PidFd } from "../../internal/process-identity.ts";
 import { BerthError } from "../../errors.ts";
 import { type ContainerId, containerIdToString, hexId } from "../../spec/container-id.ts";
+import type { SecretStore } from "../../credentials/secret-store.ts";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { NetworkStack } from "../../network/stack.ts";
 import type { HostFacts } from "../../oci/host-facts.ts";
@@ -27,6 +28,7 @@ export interface NativeContext {
   /** Where everything that happens is told; write a record and its event in one transaction. */
   readonly journal: EventLog;
   readonly images: ImageStore;
+  readonly secrets: Pick<SecretStore, "value">;
   readonly network: NetworkStack;
   readonly volumes: VolumeStore;
   /** Absent without a remote store. */

@@ -25,7 +25,7 @@ export async function createContainer(ctx: NativeContext, id: ContainerId, input
   const image = ctx.images.find(spec.image.name);
   if (image === undefined) throw imageNotFound(spec.image.name);
   const command = resolveArgv(spec.command, image.config.config);
-  resolveEnvironment(spec.env, process.env);
+  resolveEnvironment(spec.env, process.env, (name) => ctx.secrets.value(name));
   checkReferences(ctx, spec);
   const storage = planStorage(spec, image);
   const hex = hexId(ctx.uuid, id);

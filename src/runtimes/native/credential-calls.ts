@@ -1,9 +1,10 @@
-/** The credentials facet, and the check of a login. */
+/** The credentials and secrets facets, and the check of a login. */
 import type { CredentialStore } from "../../credentials/credential-store.ts";
+import type { SecretStore } from "../../credentials/secret-store.ts";
 import { BerthError } from "../../errors.ts";
 import { registryHost } from "../../registry/config.ts";
 import type { RegistryClient } from "../../registry/types.ts";
-import type { CredentialSecret, CredentialsFacet, RuntimeExtras } from "../../runtime/extras.ts";
+import type { CredentialSecret, CredentialsFacet, RuntimeExtras, SecretsFacet } from "../../runtime/extras.ts";
 
 export function credentialsFacet(store: CredentialStore, registry: Pick<RegistryClient, "forgetAccounts">): CredentialsFacet {
   return {
@@ -23,6 +24,23 @@ export function credentialsFacet(store: CredentialStore, registry: Pick<Registry
       const name = isId ? idOrRegistry : registryHost(idOrRegistry);
       if (!(await store.remove(name))) throw new BerthError("not_found", `no credentials are stored for ${name}`, { container: name });
       registry.forgetAccounts();
+    },
+  };
+}
+
+export function secretsFacet(store: SecretStore): SecretsFacet {
+  return {
+    store: async (name, value, o) => {
+      o?.signal?.throwIfAborted();
+      return store.put(name, value);
+    },
+    list: async (o) => {
+      o?.signal?.throwIfAborted();
+      return store.list();
+    },
+    remove: async (name, o) => {
+      o?.signal?.throwIfAborted();
+      if (!(await store.remove(name))) throw new BerthError("not_found", `no such secret: ${name}`, { container: name });
     },
   };
 }

@@ -57,7 +57,7 @@ export class NativeRuntime extends BaseRuntime {
     ctx: NativeContext,
     o: {
       readonly info: () => RuntimeInfo;
-      readonly accounts: Pick<RuntimeExtras, "credentials" | "checkLogin">;
+      readonly accounts: Pick<RuntimeExtras, "credentials" | "secrets" | "checkLogin">;
       readonly release: () => Promise<void>;
     },
   ) {

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CredentialStore } from "../../credentials/credential-store.ts";
 import { storedAccounts } from "../../credentials/lookup.ts";
+import { SecretStore } from "../../credentials/secret-store.ts";
 import { BerthError } from "../../errors.ts";
 import { imagesSchema } from "../../images/image-records.ts";
 import { openImageStore } from "../../images/image-store.ts";
@@ -27,7 +28,7 @@ import { volumesSchema } from "../../volumes/records.ts";
 import { VolumeStore } from "../../volumes/volume-store.ts";
 import { cgroupVersion } from "./cgroup.ts";
 import { ContainerStore, containersSchema } from "./container-store.ts";
-import { checkLoginCall, credentialsFacet } from "./credential-calls.ts";
+import { checkLoginCall, credentialsFacet, secretsFacet } from "./credential-calls.ts";
 import { type NativeContext, pathsOf, serialised } from "./context.ts";
 import { EventLog } from "./events.ts";
 import { ExitNotices } from "./exit-notices.ts";
@@ -85,6 +86,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   const uuid = engineUuid(db);
   const closed = new AbortController();
   const credentials = new CredentialStore(paths.credentials, process.env);
+  const secrets = new SecretStore(paths.credentials, process.env);
   const registry = createRegistryClient({
     ...registryConfigFromEnvironment(process.env),
     credentials: storedAccounts(credentials, dockerConfigCredentials(process.env), process.env),
@@ -106,6 +108,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
     store,
     journal: new EventLog(new Journal({ db, dbPath: paths.database, noticeFile: paths.eventNotice }), uuid),
     images,
+    secrets,
     network: openNetworkStack({
       db,
       uuid,
@@ -144,7 +147,7 @@ export async function openNativeRuntime(o: NativeOptions = {}): Promise<NativeRu
   let supervisor: NativeSupervisor | undefined;
   const runtime = new NativeRuntime(ctx, {
     info: () => info(ctx, found.reasons),
-    accounts: { credentials: credentialsFacet(credentials, registry), checkLogin: checkLoginCall(registry) },
+    accounts: { credentials: credentialsFacet(credentials, registry), secrets: secretsFacet(secrets), checkLogin: checkLoginCall(registry) },
     release: () => {
       release ??= closeAll(ctx, closed, supervisor, () => {
         registry.close();
