@@ -69,7 +69,8 @@ export class Exchange {
   /** Ends the exchange; whoever waits gets the cause. */
   stop(cause: unknown): void {
     this.#stopped ??= { cause };
-    this.#request.destroy(new Error("stopped"));
+    // Without an error of its own: one would have no listener on the socket of an answer that came as a whole and was not read.
+    this.#request.destroy();
     this.finish();
   }
 

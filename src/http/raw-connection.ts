@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 
-/** How long a client may take to close its side after we closed ours. */
+/** How long a client may take to close its side after the last of our output left. */
 const lingerMs = 5_000;
 
 export interface RawConnection {
@@ -53,9 +53,8 @@ function connection(input: AsyncIterable<Uint8Array>, output: Writable, whole: S
     write: (bytes) => (output.destroyed || output.writableEnded || output.write(bytes) ? undefined : drained(output)),
     end: () => {
       if (output.destroyed || output.writableEnded) return;
-      output.end();
-      // Closing at once while input is unread would cost the client what it has not read yet.
-      setTimeout(() => whole.destroy(), lingerMs).unref();
+      // Closing while output is unsent, or at once while input is unread, would cost the client what it has not read yet.
+      output.end(() => setTimeout(() => whole.destroy(), lingerMs).unref());
     },
     closed: closed.signal,
   };

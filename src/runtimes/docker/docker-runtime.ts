@@ -234,7 +234,7 @@ export class DockerRuntime extends BaseRuntime {
   }
 
   override async archivePut(id: ContainerId, path: string, tar: t.ByteSource, opts?: t.ArchivePutOptions, o?: t.CallOptions): Promise<void> {
-    await changing(o, () => archivePut(this.#ctx, id, path, tar, opts ?? {}));
+    await changing(o, () => archivePut(this.#ctx, id, path, tar, opts ?? {}, o?.signal));
   }
 
   override async archiveHead(id: ContainerId, path: string, o?: t.CallOptions): Promise<t.PathStat> {

@@ -43,9 +43,16 @@ async function withWords(ctx: DockerContext, url: string, path: string, signal: 
 
 /**
  * The engine gets the archive as it was read and checked here, with owners of our choice: of `copyUidGid` it would look for the
- * container's user among those of its host.
+ * container's user among those of its host. An abort breaks the upload off; what the engine makes of a file's beginning is its affair.
  */
-export async function archivePut(ctx: DockerContext, id: ContainerId, path: string, tar: ByteSource, o: ArchivePutOptions): Promise<void> {
+export async function archivePut(
+  ctx: DockerContext,
+  id: ContainerId,
+  path: string,
+  tar: ByteSource,
+  o: ArchivePutOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   checkPath(path);
   // From here on by the engine's id: a stream cannot be sent twice.
   const { Id: found, Config: config } = await ctx.ids.use(id, undefined, ({ engineId }) => inspectEngine(ctx, engineId));
@@ -55,7 +62,7 @@ export async function archivePut(ctx: DockerContext, id: ContainerId, path: stri
   if (tar instanceof Uint8Array) for await (const _ of uploaded(tar, owner));
   const query = { path, noOverwriteDirNonDir: o.noOverwriteDirNonDir === true };
   try {
-    await ctx.client.done("PUT", `/containers/${engineId}/archive`, { query, upload: uploaded(tar, owner), timeoutMs: noTimeout });
+    await ctx.client.done("PUT", `/containers/${engineId}/archive`, { query, upload: uploaded(tar, owner), timeoutMs: noTimeout, signal });
   } catch (thrown) {
     throw pathFailure(path, thrown);
   }
@@ -128,7 +135,7 @@ function pathFailure(path: string, thrown: unknown): unknown {
   if (status === 403 || (status >= 500 && badTarget.test(engineMessage)))
     return new BerthError("invalid_spec", `${path}: ${engineMessage}`, { id: path, cause: thrown });
   const isMissing = status === 404 && !/no such container/i.test(engineMessage);
-  if (isMissing || (status !== 404 && /not a directory|too many links/i.test(engineMessage)))
+  if (isMissing || (status !== 404 && status !== 400 && /not a directory|too many links/i.test(engineMessage)))
     return new BerthError("not_found", `no path ${path} in the container`, { id: path, cause: thrown });
   return thrown;
 }

@@ -61,7 +61,7 @@ async function createVolume(ctx: DockerContext, options: VolumeCreateOptions): P
   try {
     return detailsOf(await ctx.client.object<VolumeReport>("POST", "/volumes/create", { json: body }), new Map());
   } catch (thrown) {
-    const refused = thrown instanceof EngineError && /invalid option|missing required|option/i.test(thrown.engineMessage);
+    const refused = thrown instanceof EngineError && thrown.status !== 501 && /invalid option|missing required|option/i.test(thrown.engineMessage);
     throw refused ? new BerthError("invalid_spec", `volume ${name ?? ""}: ${thrown.engineMessage}`, { cause: thrown }) : thrown;
   }
 }

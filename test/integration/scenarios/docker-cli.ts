@@ -1,14 +1,22 @@
 /** What people type. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startCommand } from "../../support/docker-cli.ts";
 import { type Scenario, type ScenarioContext, until } from "../../support/scenarios.ts";
 
 const forever = ["sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"];
 
-/** Follows a command's output until it holds `text`. */
-function follow(t: ScenarioContext, args: readonly string[]): { text(): string; stop(): Promise<void>; ended: Promise<number> } {
+interface Following {
+  /** What it has said so far. */
+  text(): string;
+  type(input: string): void;
+  stop(): Promise<void>;
+  readonly ended: Promise<number>;
+}
+
+/** Runs a command whose output is looked at while it goes on. */
+function follow(t: ScenarioContext, args: readonly string[]): Following {
   const child = startCommand("docker", args, { env: { DOCKER_HOST: t.endpoint } });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (more: string) => (text += more));
@@ -16,6 +24,7 @@ function follow(t: ScenarioContext, args: readonly string[]): { text(): string; 
   const ended = new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 137)));
   return {
     text: () => text,
+    type: (input) => void child.stdin.write(input),
     ended,
     stop: async () => {
       child.kill("SIGKILL");
@@ -79,8 +88,11 @@ export const dockerCliScenarios: readonly Scenario[] = [
     name: "attach shows what comes and ends with the container's exit code",
     run: async (t) => {
       await t.ok(["run", "-di", "--name", t.name, t.image, "sh", "-c", "read line; echo got $line; sleep 1; exit 3"]);
-      const { code, stdout } = await t.docker(["attach", t.name], { stdin: "hello\n" });
-      assert.deepEqual({ code, stdout }, { code: 3, stdout: "got hello\n" });
+      const attached = follow(t, ["attach", t.name]);
+      // Input stays open: at its end dockerd would close the output, too.
+      attached.type("hello\n");
+      assert.equal(await attached.ended, 3);
+      assert.equal(attached.text(), "got hello\n");
       await t.ok(["rm", t.name]);
     },
   },
@@ -177,6 +189,38 @@ export const dockerCliScenarios: readonly Scenario[] = [
       await t.ok(["stop", t.name]);
       assert.equal(await t.ok(["inspect", "-f", "{{.State.Status}}", t.name]), "exited");
       await t.ok(["rm", t.name]);
+    },
+  },
+  {
+    name: "restart keeps the container, its files and its place in the events",
+    run: async (t) => {
+      await t.ok(["run", "-d", "--name", t.name, t.image, "sh", "-c", "echo run >> /runs; cat /runs; trap 'exit 0' TERM; while :; do sleep 0.1; done"]);
+      await until("the first run", async () => (await t.ok(["logs", t.name])) === "run");
+      assert.equal(await t.ok(["restart", "-t", "5", t.name]), t.name);
+      await until("the second run", async () => (await t.ok(["logs", "--tail", "2", t.name])) === "run\nrun");
+      const now = await t.ok(["run", "--rm", t.image, "date", "+%s"]);
+      const told = await t.ok(["events", "--since", "10m", "--until", `${Number(now) + 1}`, "--filter", `container=${t.name}`, "--format", "{{.Action}}"]);
+      assert.match(told, /\ndie\n(?:.*\n)*start\nrestart$/);
+      await t.ok(["rm", "-f", t.name]);
+    },
+  },
+  {
+    name: "resolver settings, the host's name, a range of host ports, no health check",
+    run: async (t) => {
+      const resolver = ["--dns", "192.0.2.1", "--dns-search", "one.example", "--dns-option", "ndots:3"];
+      const file = (await t.ok(["run", "--rm", ...resolver, t.image, "cat", "/etc/resolv.conf"])).split("\n");
+      for (const line of ["nameserver 192.0.2.1", "search one.example", "options ndots:3"]) assert.ok(file.includes(line), file.join("\n"));
+      assert.equal(await t.ok(["run", "--rm", "--uts", "host", t.image, "readlink", "/proc/self/ns/uts"]), readlinkSync("/proc/self/ns/uts"));
+      const names = [`${t.name}-a`, `${t.name}-b`];
+      for (const name of names) await t.ok(["run", "-d", "--name", name, "-p", "127.0.0.1:18080-18081:80", t.image, ...forever]);
+      assert.deepEqual(await Promise.all(names.map((name) => t.ok(["port", name, "80/tcp"]))), ["127.0.0.1:18080", "127.0.0.1:18081"]);
+      await t.ok(["commit", "-c", "HEALTHCHECK --interval=1s CMD true", names[0] ?? "", `${t.name}:health`]);
+      await t.ok(["rm", "-f", ...names]);
+      await t.ok(["create", "--name", t.name, "--no-healthcheck", `${t.name}:health`, ...forever]);
+      await t.ok(["start", t.name]);
+      assert.equal(await t.ok(["inspect", "-f", "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", t.name]), "none");
+      await t.ok(["rm", "-f", t.name]);
+      await t.ok(["rmi", `${t.name}:health`]);
     },
   },
   {
