@@ -24,7 +24,8 @@ export class CaseContext implements ContractContext {
   readonly runtime: Runtime;
   readonly images: ContractImages;
   readonly #opened: CaseSetup;
-  readonly #deferred: (() => void | Promise<void>)[] = [];
+  /** Containers that were made one after the other go together. */
+  readonly #deferred: (Set<ContainerId> | (() => void | Promise<void>))[] = [];
 
   constructor(opened: CaseSetup) {
     this.runtime = opened.runtime;
@@ -45,7 +46,9 @@ export class CaseContext implements ContractContext {
 
   async create(spec: CaseSpec = {}, id: ContainerId = this.newId()): Promise<ContainerId> {
     await this.runtime.createContainer(id, this.spec(spec));
-    this.defer(() => this.#removeIfThere(id));
+    const last = this.#deferred.at(-1);
+    if (last instanceof Set) last.add(id);
+    else this.#deferred.push(new Set([id]));
     return id;
   }
 
@@ -58,7 +61,10 @@ export class CaseContext implements ContractContext {
   async finish(spec: CaseSpec = {}, id?: ContainerId): Promise<Finished> {
     const started = await this.start(spec, id);
     const code = await this.runtime.waitContainer(started);
-    return { id: started, code, stdout: await this.text(started), stderr: await this.text(started, "stderr") };
+    const chunks = await Array.fromAsync(await this.runtime.logsStream(started, {}));
+    const text = (channel: "stdout" | "stderr"): string =>
+      Buffer.concat(chunks.filter(({ stream }) => stream === channel).map(({ bytes }) => bytes)).toString();
+    return { id: started, code, stdout: text("stdout"), stderr: text("stderr") };
   }
 
   async shell(script: string, spec: CaseSpec = {}): Promise<string> {
@@ -128,11 +134,8 @@ export class CaseContext implements ContractContext {
   async cleanUp(): Promise<void> {
     const failures: unknown[] = [];
     for (const work of this.#deferred.splice(0).reverse()) {
-      try {
-        await work();
-      } catch (thrown) {
-        failures.push(thrown);
-      }
+      const done = work instanceof Set ? [...work].map((id) => this.#removeIfThere(id)) : [Promise.resolve().then(work)];
+      for (const one of await Promise.allSettled(done)) if (one.status === "rejected") failures.push(one.reason);
     }
     if (failures.length > 0) throw failures[0];
   }

@@ -1,6 +1,5 @@
 /**
- * What dockerd (20.10) does otherwise than the contract asks. Reasons that name a docker command were compared with it on the same
- * engine; those that begin with "seen:" tell what the suite saw.
+ * What dockerd (20.10) does otherwise than the contract asks, each compared with the docker command on the same engine.
  */
 import { readFileSync } from "node:fs";
 import type { Trait } from "../../src/testing/contract.ts";

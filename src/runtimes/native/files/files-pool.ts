@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { BerthError } from "../../../errors.ts";
 import type { ByteRing } from "../../../internal/byte-ring.ts";
-import type { Beginning, FilesAnswer, FilesJob } from "./jobs.ts";
+import { type Beginning, type FilesAnswer, type FilesJob, noMoreJobs } from "./jobs.ts";
 
 /** The file beside this one, under the ending this one has: sources run directly, and built. */
 const workerFile = new URL(`./files-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
@@ -57,7 +57,7 @@ export class FilesPool {
     const running = [...this.#busy.values()];
     for (const { ring } of running) ring?.break();
     await Promise.all(running.map(({ left }) => left.promise));
-    await Promise.all(this.#idle.splice(0).map((worker) => worker.terminate()));
+    await Promise.all(this.#idle.splice(0).map(ended));
   }
 
   #start(): Worker {
@@ -95,7 +95,7 @@ export class FilesPool {
   #retire(worker: Worker): void {
     worker.unref();
     if (this.#idle.length < maxIdle) this.#idle.push(worker);
-    else void worker.terminate();
+    else void ended(worker);
   }
 
   #died(worker: Worker, why: string): void {
@@ -107,6 +107,15 @@ export class FilesPool {
     fail(waiting, new BerthError("internal", `the files worker ended: ${why}`));
     waiting.left.resolve();
   }
+}
+
+/** By itself: a thread that is terminated leaves its descriptors open. */
+function ended(worker: Worker): Promise<void> {
+  worker.ref();
+  return new Promise((resolve) => {
+    worker.once("exit", () => resolve());
+    worker.postMessage(noMoreJobs);
+  });
 }
 
 function fail(waiting: Waiting, error: BerthError): void {

@@ -9,14 +9,16 @@ import { TreeTar } from "../../../archive/tree-walk.ts";
 import { isBerthError, messageOf } from "../../../errors.ts";
 import { S_IF, S_IFMT, statAt } from "../../../internal/at.ts";
 import { ByteRing } from "../../../internal/byte-ring.ts";
-import type { DiffTask, DiffView, FilesAnswer, FilesJob, FilesTask } from "./jobs.ts";
+import { type DiffTask, type DiffView, type FilesAnswer, type FilesJob, type FilesTask, noMoreJobs } from "./jobs.ts";
 import { extract } from "./extract.ts";
 import { entryName, openTarget, pathStat } from "./path-target.ts";
 import { openLayers, ViewThread } from "./root-view.ts";
 
 const thread = new ViewThread();
+process.once("exit", () => thread.close());
 
-parentPort?.on("message", (job: FilesJob) => {
+parentPort?.on("message", (job: FilesJob | typeof noMoreJobs) => {
+  if (job === noMoreJobs) return parentPort?.close();
   try {
     perform(job);
     answer({ kind: "done" });

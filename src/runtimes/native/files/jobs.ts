@@ -3,6 +3,9 @@ import type { Change } from "../../../archive/layer-diff.ts";
 import type { ErrorCode, ErrorFields } from "../../../errors.ts";
 import type { PathStat } from "../../../runtime/types.ts";
 
+/** Instead of a job: the worker ends. */
+export const noMoreJobs = "no more jobs";
+
 /** Something mounted into a container that does not run. */
 export interface BoundMount {
   readonly source: string;
