@@ -81,7 +81,14 @@ export function completeSettings(file: RawSettings, flags: RawSettings): DaemonS
     runtime: texts["runtime"],
   };
   checkTls(settings);
+  if (settings.otlpEndpoint !== undefined) checkCollector(settings.otlpEndpoint);
   return settings;
+}
+
+function checkCollector(endpoint: string): void {
+  const url = URL.parse(endpoint);
+  const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  if (!isUsable) throw invalid("otlp-endpoint", "must be a URL as in http://127.0.0.1:4318, without an account in it");
 }
 
 function checkTls(settings: DaemonSettings): void {

@@ -3,11 +3,18 @@
  * `traceparent`. What cannot be sent is dropped: a trace never holds up a container.
  */
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../errors.ts";
+import type { HttpOptions } from "../http/server.ts";
 import { statusOf } from "../http/status.ts";
 import { version } from "../version.ts";
 import type { Logger } from "./log.ts";
+
+interface Attribute {
+  readonly key: string;
+  /** Numbers are texts in OTLP's JSON form. */
+  readonly value: { readonly stringValue: string } | { readonly intValue: string };
+}
 
 interface Span {
   readonly traceId: string;
@@ -18,24 +25,27 @@ interface Span {
   readonly kind: 2;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
-  readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[];
-  /** 1 = ok, 2 = error. */
-  readonly status: { readonly code: 1 | 2; readonly message?: string };
+  readonly attributes: readonly Attribute[];
+  /** 2 = error, with what went wrong; else unset: what a client did wrong is no error of ours. */
+  readonly status: { readonly code?: 2; readonly message?: string };
 }
 
 export interface Tracer {
-  around(request: IncomingMessage, route: string, run: () => Promise<void>): Promise<void>;
+  around: NonNullable<HttpOptions["around"]>;
   close(): Promise<void>;
 }
 
 const maxHeld = 2048;
 const sendEveryMs = 2_000;
 const sendWithinMs = 5_000;
+/** What is left when the daemon stops; nobody waits longer for it. */
+const lastSendWithinMs = 1_000;
 
 export function createTracer(endpoint: string, log: Logger): Tracer {
   const url = `${endpoint.replace(/\/+$/, "")}/v1/traces`;
   let held: Span[] = [];
-  const send = async (): Promise<void> => {
+  let isSending = false;
+  const send = async (withinMs: number): Promise<void> => {
     const spans = held;
     held = [];
     if (spans.length === 0) return;
@@ -44,7 +54,7 @@ export function createTracer(endpoint: string, log: Logger): Tracer {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(envelope(spans)),
-        signal: AbortSignal.timeout(sendWithinMs),
+        signal: AbortSignal.timeout(withinMs),
       });
       await response.body?.cancel();
       if (!response.ok) log.debug("traces were refused", { status: response.status });
@@ -52,10 +62,16 @@ export function createTracer(endpoint: string, log: Logger): Tracer {
       log.debug("traces could not be sent", { error: messageOf(error) });
     }
   };
-  const timer = setInterval(() => void send(), sendEveryMs).unref();
+  const sendInTurn = async (): Promise<void> => {
+    if (isSending) return;
+    isSending = true;
+    await send(sendWithinMs);
+    isSending = false;
+  };
+  const timer = setInterval(() => void sendInTurn(), sendEveryMs).unref();
   return {
-    around: async (request, route, run) => {
-      const finish = begin(request, route);
+    around: async (request, response, route, run) => {
+      const finish = begin(request, response, route);
       try {
         await run();
         keep(finish(undefined));
@@ -66,7 +82,7 @@ export function createTracer(endpoint: string, log: Logger): Tracer {
     },
     close: async () => {
       clearInterval(timer);
-      await send();
+      await send(lastSendWithinMs);
     },
   };
 
@@ -75,24 +91,37 @@ export function createTracer(endpoint: string, log: Logger): Tracer {
   }
 }
 
-function begin(request: IncomingMessage, route: string): (error: unknown) => Span {
+function begin(request: IncomingMessage, response: ServerResponse, route: string): (error: unknown) => Span {
   const start = Date.now();
-  const parent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(String(request.headers["traceparent"] ?? ""));
+  const parent = parentOf(request);
   const method = request.method ?? "";
+  const dialect = request.url?.startsWith("/api/") === true ? "native" : "docker";
+  // A connection that was taken over was answered by hand.
+  const answered = (): number => (response.headersSent ? response.statusCode : 101);
   return (error) => ({
-    traceId: parent?.[1] ?? randomBytes(16).toString("hex"),
+    traceId: parent?.traceId ?? randomBytes(16).toString("hex"),
     spanId: randomBytes(8).toString("hex"),
-    ...(parent === null ? {} : { parentSpanId: parent[2] }),
+    ...(parent === undefined ? {} : { parentSpanId: parent.spanId }),
     name: `${method} ${route}`,
     kind: 2,
     startTimeUnixNano: `${start}000000`,
     endTimeUnixNano: `${Date.now()}000000`,
-    attributes: [attribute("http.request.method", method), attribute("http.route", route)],
-    status: error === undefined ? { code: 1 } : { code: statusOf(error, "docker") >= 500 ? 2 : 1, message: messageOf(error).slice(0, 200) },
+    attributes: [
+      attribute("http.request.method", method),
+      attribute("http.route", route),
+      { key: "http.response.status_code", value: { intValue: String(error === undefined ? answered() : statusOf(error, dialect)) } },
+    ],
+    status: error === undefined || statusOf(error, dialect) < 500 ? {} : { code: 2, message: messageOf(error).slice(0, 200) },
   });
 }
 
-function attribute(key: string, stringValue: string): Span["attributes"][number] {
+/** Of the W3C's header `traceparent`; ids of zeros alone are none. */
+function parentOf(request: IncomingMessage): { readonly traceId: string; readonly spanId: string } | undefined {
+  const [, traceId = "", spanId = ""] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(String(request.headers["traceparent"] ?? "")) ?? [];
+  return /[^0]/.test(traceId) && /[^0]/.test(spanId) ? { traceId, spanId } : undefined;
+}
+
+function attribute(key: string, stringValue: string): Attribute {
   return { key, value: { stringValue } };
 }
 

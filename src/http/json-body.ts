@@ -18,14 +18,21 @@ export async function readBytes(source: Readable, declaredBytes: number | undefi
   if (declaredBytes !== undefined && declaredBytes > limit) throw tooLarge(limit);
   const chunks: Buffer[] = [];
   let length = 0;
-  const timer = setTimeout(() => source.destroy(new HttpError(408, "the request body did not arrive in time")), idleMs);
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {});
+  const timer = setTimeout(() => late.reject(new HttpError(408, "the request body did not arrive in time")), idleMs);
+  // Leaving early must not hang up: the client is told why.
+  const arriving = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  const next = (): Promise<IteratorResult<Buffer>> => Promise.race([arriving.next(), late.promise]);
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for (let piece = await next(); piece.done !== true; piece = await next()) {
       timer.refresh();
-      length += chunk.length;
+      length += piece.value.length;
       if (length > limit) throw tooLarge(limit);
-      chunks.push(chunk);
+      chunks.push(piece.value);
     }
+  } catch (cause) {
+    throw cause instanceof HttpError ? cause : new HttpError(400, "the request body ended early", { cause });
   } finally {
     clearTimeout(timer);
   }

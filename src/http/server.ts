@@ -35,7 +35,7 @@ export interface HttpOptions {
   readonly pingHeaders: Readonly<Record<string, string>>;
   readonly events: HttpEvents;
   /** Wraps the handling of a request, for traces. */
-  readonly around?: ((request: IncomingMessage, route: string, run: () => Promise<void>) => Promise<void>) | undefined;
+  readonly around?: ((request: IncomingMessage, response: ServerResponse, route: string, run: () => Promise<void>) => Promise<void>) | undefined;
 }
 
 export interface HttpServer {
@@ -45,12 +45,18 @@ export interface HttpServer {
 }
 
 export function createHttpServer(o: HttpOptions, listener: ListenerOptions): HttpServer {
-  const onRequest: RequestListener = (request, response) => receive(o, listener, request, response, undefined);
+  const ahead = new WeakMap<Socket, number>();
+  const onRequest: RequestListener = (request, response) => {
+    if (countAhead(ahead, request.socket, response) > maxAhead) request.socket.destroy();
+    else receive(o, listener, request, response, undefined);
+  };
   const options = {
     allowHalfOpen: true,
     noDelay: true,
     keepAliveTimeout: 120_000,
     headersTimeout: 15_000,
+    // Who is too slow is found within so many milliseconds.
+    connectionsCheckingInterval: 5_000,
     // A tar may take as long as it takes; JSON bodies have a time limit of their own.
     requestTimeout: 0,
     maxHeaderSize: 128 * 1024,
@@ -69,6 +75,19 @@ export function createHttpServer(o: HttpOptions, listener: ListenerOptions): Htt
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => refuseGarbage(error, socket));
   return { server, close: (graceMs) => closeServer(server, sockets, graceMs) };
+}
+
+/**
+ * Requests sent on one connection before the answers to earlier ones were read; Docker's clients send none ahead. Node reads as many as
+ * arrive at once, and would keep the answers to all of them.
+ */
+const maxAhead = 32;
+
+function countAhead(ahead: WeakMap<Socket, number>, socket: Socket, response: ServerResponse): number {
+  const count = (ahead.get(socket) ?? 0) + 1;
+  ahead.set(socket, count);
+  response.once("close", () => ahead.set(socket, (ahead.get(socket) ?? 1) - 1));
+  return count;
 }
 
 async function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
@@ -176,7 +195,7 @@ function receive(o: HttpOptions, listener: ListenerOptions, request: IncomingMes
       call = new Call({ request, response, params: match.params, query, apiVersion, identity, upgrade });
       const handling = call;
       const handle = async () => match.route.handle(handling);
-      await (o.around === undefined ? handle() : o.around(request, route, handle));
+      await (o.around === undefined ? handle() : o.around(request, response, route, handle));
       finish(undefined);
     } catch (error) {
       fail(request, response, dialect, error);

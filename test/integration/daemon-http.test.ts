@@ -1,7 +1,7 @@
 /** The daemon in this very process, over the mock backend: what it answers to good and to bad requests, on its real socket. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
 import { createLogger } from "../../src/daemon/log.ts";
 import { completeSettings } from "../../src/daemon/options.ts";
 import { isRecord } from "../../src/spec/descriptor.ts";
+import { type Answer, callSocket, type Sent } from "../support/call-socket.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "berth-daemon-http-"));
 const socketPath = join(directory, "docker.sock");
@@ -34,38 +35,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-  readonly body: unknown;
-}
-
-function call(method: string, path: string, o: { body?: unknown; raw?: string | Buffer; headers?: Record<string, string> } = {}): Promise<Answer> {
-  const payload = o.raw ?? (o.body === undefined ? undefined : JSON.stringify(o.body));
-  const headers = {
-    ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) }),
-    ...o.headers,
-  };
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, agent, method, path, headers }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (more: string) => (text += more));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parse(text) }));
-      response.on("error", reject);
-    });
-    sent.on("error", reject);
-    sent.end(payload);
-  });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const call = (method: string, path: string, o: Sent = {}): Promise<Answer> => callSocket(socketPath, method, path, { agent, ...o });
 
 function messageOf(answer: Answer): string {
   return isRecord(answer.body) ? String(answer.body["message"]) : "";
