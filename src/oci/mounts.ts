@@ -3,7 +3,14 @@ import type { OciMount } from "../spec/runtime-spec.ts";
 
 /** A storage entry after its source was found or made. */
 export type ContainerMount =
-  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readonly: boolean }
+  | {
+      readonly kind: "bind";
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+      /** The source is no directory. */
+      readonly isFile?: boolean | undefined;
+    }
   | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes?: number | undefined; readonly mode?: number | undefined }
   /** Mounted by the OCI runtime, with these options. */
   | { readonly kind: "file system"; readonly type: string; readonly source: string; readonly target: string; readonly options: readonly string[] };
@@ -98,7 +105,7 @@ function ownMount(mount: ContainerMount): OciMount {
     return { destination: mount.target, type: "tmpfs", source: "tmpfs", options };
   }
   if (mount.kind === "file system") return { destination: mount.target, type: mount.type, source: mount.source, options: mount.options };
-  // rro makes file systems mounted below the source read-only as well, where ro alone would leave them writable.
-  const access = mount.readonly ? ["ro", "rro"] : ["rw"];
+  // rro makes file systems mounted below the source read-only as well, where ro alone would leave them writable. crun takes it for directories only.
+  const access = mount.readonly ? ["ro", ...(mount.isFile === true ? [] : ["rro"])] : ["rw"];
   return { destination: mount.target, type: "bind", source: mount.source, options: ["rbind", "rprivate", ...access] };
 }

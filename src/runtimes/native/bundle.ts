@@ -1,5 +1,5 @@
 /** The bundle of one run: from a container's record to the `config.json` the OCI runtime reads. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../../errors.ts";
 import { writeBundle as writeConfig } from "../../oci/bundle.ts";
@@ -91,7 +91,7 @@ export function readBundle(paths: ContainerPaths): OciRuntimeSpec {
 function mountOf(ctx: NativeContext, entry: StorageSpec): ContainerMount {
   switch (entry.type) {
     case "bind":
-      return { kind: "bind", source: entry.source, target: entry.target, readonly: entry.readonly === true };
+      return { kind: "bind", source: entry.source, target: entry.target, readonly: entry.readonly === true, isFile: isFile(entry.source) };
     case "named":
       return volumeMount(ctx, entry);
     case "tmpfs":
@@ -102,6 +102,10 @@ function mountOf(ctx: NativeContext, entry: StorageSpec): ContainerMount {
     default:
       return entry satisfies never;
   }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
 function namespaceOf(ctx: NativeContext, mode: string | undefined, kind: "pid" | "ipc"): NamespaceChoice {

@@ -99,8 +99,10 @@ export const storageFieldCases: readonly ContractCase[] = [
       const storage = [
         { type: "bind" as const, source, target: "/b", readonly: true },
         { type: "bind" as const, source: join(source, "file"), target: "/etc/single" },
+        { type: "bind" as const, source: join(source, "file"), target: "/single", readonly: true },
       ];
-      assert.equal(await t.shell(`${fails("touch /b/sub/x")}; cat /etc/single`, { storage }), "refused\ncontent");
+      const script = `${fails("touch /b/sub/x")}; cat /etc/single /single; ${fails("echo x > /single")}`;
+      assert.equal(await t.shell(script, { storage }), "refused\ncontent\ncontent\nrefused");
     },
   },
   {

@@ -5,6 +5,7 @@ import os
 import sys
 import tarfile
 import threading
+import time
 
 import docker
 
@@ -93,8 +94,54 @@ container.remove()
 network.remove()
 volume.remove()
 
+
+def until(what, look):
+    for _ in range(600):
+        if look():
+            return
+        time.sleep(0.1)
+    sys.exit("never came true: " + what)
+
+
+# Names on a network, a health check, attach, restart, and all of that told as events.
+since = client.containers.run(image, ["date", "+%s"], remove=True).decode().strip()
+network = client.networks.create(name + "-net")
+check = {"test": ["CMD", "test", "-e", "/tmp/well"], "interval": 500 * 1000 * 1000, "retries": 30}
+command = ["sh", "-c", "touch /tmp/well; read line; echo got $line; sleep 1000"]
+container = client.containers.create(image, command, name=name, network=network.name, healthcheck=check, stdin_open=True)
+output = container.attach(stream=True, stdout=True, stderr=True)
+keys = container.attach_socket(params={"stdin": 1, "stream": 1})
+container.start()
+keys._sock.sendall(b"typed\n")
+assert next(output) == b"got typed\n"
+keys.close()
+pinged = client.containers.run(image, ["ping", "-c", "1", "-w", "20", name], network=network.name, remove=True)
+assert b"1 packets received" in pinged, pinged
+until("healthy", lambda: client.api.inspect_container(name)["State"]["Health"]["Status"] == "healthy")
+container.restart(timeout=0)
+container.remove(force=True)
+network.remove()
+until_time = int(client.containers.run(image, ["date", "+%s"], remove=True)) + 1
+told = [event["Action"] for event in client.events(since=int(since), until=until_time, filters={"container": name}, decode=True)]
+for action in ["create", "start", "health_status: healthy", "die", "restart", "destroy"]:
+    assert action in told, (action, told)
+
+# A registry with a password.
+guarded, account = os.environ["GUARDED"], {"username": os.environ["ACCOUNT"], "password": os.environ["PASSWORD"]}
+try:
+    client.images.pull(guarded, tag="latest")
+    sys.exit("pulled without a password")
+except docker.errors.APIError:
+    pass
+assert client.login(registry=guarded.split("/")[0], **account)["Status"] == "Login Succeeded"
+assert client.images.pull(guarded, tag="latest", auth_config=account).tags
+client.images.remove(guarded + ":latest")
+
 made = client.images.get(image)
 assert made.tag(name, "1")
 assert any(tag == name + ":1" for found in client.images.list(name) for tag in found.tags)
+saved = b"".join(client.images.get(name + ":1").save(named=name + ":1"))
+client.images.remove(name + ":1")
+assert [name + ":1" in loaded.tags for loaded in client.images.load(saved)] == [True]
 client.images.remove(name + ":1")
 print("ok")
