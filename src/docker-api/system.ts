@@ -40,7 +40,6 @@ export interface InfoReport {
   readonly Driver: string;
   readonly DriverStatus: readonly (readonly string[])[] | null;
   readonly DockerRootDir: string;
-  readonly SystemStatus?: readonly (readonly string[])[] | null | undefined;
   readonly Plugins: {
     readonly Volume: readonly string[] | null;
     readonly Network: readonly string[] | null;
@@ -88,7 +87,14 @@ export interface InfoReport {
   readonly ServerVersion: string;
   readonly Runtimes: Readonly<Record<string, { readonly path?: string | undefined; readonly runtimeArgs?: readonly string[] | null | undefined }>>;
   readonly DefaultRuntime: string;
-  readonly Swarm: { readonly LocalNodeState: string; readonly NodeID?: string | undefined; readonly ControlAvailable?: boolean | undefined };
+  readonly Swarm: {
+    readonly LocalNodeState: string;
+    readonly NodeID?: string | undefined;
+    readonly NodeAddr?: string | undefined;
+    readonly ControlAvailable?: boolean | undefined;
+    readonly Error?: string | undefined;
+    readonly RemoteManagers?: null | undefined;
+  };
   readonly LiveRestoreEnabled: boolean;
   readonly Isolation: string;
   readonly InitBinary: string;

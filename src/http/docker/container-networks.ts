@@ -17,7 +17,6 @@ function endpoint(detail: NetworkAttachmentDetail, hexId: string): EndpointSetti
     Aliases: detail.aliases.length > 0 ? detail.aliases : null,
     MacAddress: detail.macAddress ?? "",
     DriverOpts: null,
-    GwPriority: 0,
     NetworkID: detail.networkId ?? "",
     EndpointID: isConnected ? endpointId(hexId, detail.network) : "",
     Gateway: detail.gateway ?? "",

@@ -20,9 +20,11 @@ export function hostConfigReport(details: ContainerInspectDetails, body: Contain
   };
 }
 
-/** Fields the body left at `null` say nothing about what is. */
+/** Fields the body left at `null` or empty say nothing about what is; the docker command sends them all. */
 function withoutEmpty(host: HostConfig): HostConfig {
-  return Object.fromEntries(Object.entries(host).filter(([, value]) => value !== null && value !== undefined));
+  const given = Object.fromEntries(Object.entries(host).filter(([, value]) => value !== null && value !== undefined && value !== ""));
+  if (!host.LogConfig) return given;
+  return { ...given, LogConfig: { Type: host.LogConfig.Type || "json-file", Config: host.LogConfig.Config ?? {} } };
 }
 
 function mode(spec: Partial<ServiceSpec>, asked: HostConfig): Pick<HostConfig, "NetworkMode"> {
