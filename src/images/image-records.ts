@@ -129,6 +129,14 @@ export class ImageRecords {
     return row === undefined ? undefined : this.#image(row);
   }
 
+  /** Without a look at anything else of the image. */
+  configOf(id: string): ImageConfig | undefined {
+    const known = this.#configs.get(id);
+    if (known !== undefined) return known;
+    const row = this.#one("select id, config from images where id = ?", id);
+    return row === undefined ? undefined : this.#config(digest(row.id), String(row.config));
+  }
+
   list(): Image[] {
     return this.#all("select * from images order by id").map((row) => this.#image(row));
   }

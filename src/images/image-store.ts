@@ -8,6 +8,7 @@ import { BerthError, messageOf } from "../errors.ts";
 import type { Credentials, RegistryClient, RegistrySearchHit } from "../registry/types.ts";
 import type { Descriptor } from "../spec/descriptor.ts";
 import type { Digest } from "../spec/digest.ts";
+import type { ImageConfig } from "../spec/image-config.ts";
 import type { OciPlatform } from "../spec/platform.ts";
 import { canonicalReference, type Reference } from "../spec/reference.ts";
 import type { Database } from "../state/database.ts";
@@ -105,6 +106,11 @@ export class ImageStore {
 
   get(id: string): Image | undefined {
     return this.#records.get(id);
+  }
+
+  /** The config of an image by its id: it is the same for ever, and so remembered. */
+  configOf(id: string): ImageConfig | undefined {
+    return this.#records.configOf(id);
   }
 
   list(): Image[] {

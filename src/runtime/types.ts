@@ -298,6 +298,8 @@ export interface ContainerInspectDetails {
   readonly ports: readonly PortMapping[];
   readonly networks: readonly NetworkAttachmentDetail[];
   readonly ipv4?: string | undefined;
+  /** Berth addition: the state at this very look. Absent = `containerState` has to be asked. */
+  readonly state?: ContainerState | undefined;
   readonly health?: HealthDetail | undefined;
   /** Only when exited or dead. */
   readonly exitCode?: number | undefined;

@@ -19,8 +19,8 @@ import { rfc3339 } from "./times.ts";
 
 export async function inspectContainer(engine: DockerEngine, call: Call): Promise<void> {
   const report = await withContainer(engine, refOf(call), async (found) => {
-    const [details, state] = await Promise.all([engine.runtime.inspectDetailed(found.id), engine.runtime.containerState(found.id)]);
-    return containerReport(engine, found, details, state);
+    const details = await engine.runtime.inspectDetailed(found.id);
+    return containerReport(engine, found, details, details.state ?? (await engine.runtime.containerState(found.id)));
   });
   const sizes = boolParam(call.query, "size") ? await sizesOf(engine, report.Id) : {};
   call.answer(200, { ...report, ...sizes });

@@ -66,10 +66,10 @@ function consoleSize(size: readonly number[] | null | undefined, tty: boolean | 
 }
 
 async function refuseStopped(engine: DockerEngine, { id, hexId }: FoundContainer): Promise<void> {
-  const { state } = await engine.runtime.containerState(id);
+  const details = await engine.runtime.inspectDetailed(id);
+  const { state } = details.state ?? (await engine.runtime.containerState(id));
   if (state !== "running") throw new HttpError(409, `container ${hexId} is not running`);
-  const { paused } = await engine.runtime.inspectDetailed(id);
-  if (paused === true) throw new HttpError(409, `container ${hexId} is paused, unpause the container before exec`);
+  if (details.paused === true) throw new HttpError(409, `container ${hexId} is paused, unpause the container before exec`);
 }
 
 export async function startExec(engine: DockerEngine, call: Call): Promise<void> {

@@ -108,7 +108,8 @@ export async function mustHaveCredential(engine: NativeEngine, id: string): Prom
 }
 
 export async function describe(engine: NativeEngine, hexId: string, id: ContainerId): Promise<ContainerInfo> {
-  const [details, state] = await Promise.all([engine.runtime.inspectDetailed(id), engine.runtime.containerState(id)]);
+  const details = await engine.runtime.inspectDetailed(id);
+  const state = details.state ?? (await engine.runtime.containerState(id));
   return toContainerInfo(hexId, details, state);
 }
 

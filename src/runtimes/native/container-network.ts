@@ -57,10 +57,13 @@ export interface NetworkStanding {
 }
 
 export function standingOf(ctx: NativeContext, record: ContainerRecord): NetworkStanding {
+  const { idOf } = ctx.network;
+  const { mode } = record.facts.spec.networkMode;
+  if (mode === "host" || mode === "none" || mode === "container") return { memberships: [], endpoints: [], idOf };
   return {
     memberships: ctx.network.memberships(record.key),
     endpoints: isRunning(record) ? ctx.network.endpoints(record.key) : [],
-    idOf: ctx.network.idOf,
+    idOf,
   };
 }
 

@@ -41,11 +41,12 @@ export function inspectRecord(
 ): ContainerInspectDetails {
   const { facts, run } = record;
   const { spec } = facts;
-  const image = ctx.images.get(record.imageId)?.config.config;
+  const image = ctx.images.configOf(record.imageId)?.config;
   return {
     ports: isRunning(record) && run.ports !== undefined ? run.ports : spec.portMappings,
     networks: networkDetails(ctx, record, standing),
     ipv4: mainAddress(standing),
+    state: stateOf(ctx, record),
     exitCode: run.status === "exited" || run.status === "failed" ? run.exitCode : undefined,
     paused,
     createdAt: new Date(facts.createdAt),

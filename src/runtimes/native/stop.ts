@@ -88,7 +88,7 @@ async function kill(record: ContainerRecord): Promise<void> {
 }
 
 export function stopSignalOf(ctx: NativeContext, record: ContainerRecord): string {
-  return record.facts.spec.stopSignal ?? ctx.images.get(record.imageId)?.config.config.stopSignal ?? "SIGTERM";
+  return record.facts.spec.stopSignal ?? ctx.images.configOf(record.imageId)?.config.stopSignal ?? "SIGTERM";
 }
 
 /** Method 28. */

@@ -25,7 +25,7 @@ export function restartFields(record: ContainerRecord, ended: ContainerRun): Pic
 }
 
 export function planOf(ctx: NativeContext, record: ContainerRecord): HealthPlan | undefined {
-  return healthPlan(record.facts.spec.health, ctx.images.get(record.imageId)?.config.config.healthcheck);
+  return healthPlan(record.facts.spec.health, ctx.images.configOf(record.imageId)?.config.healthcheck);
 }
 
 /** From the record's JSON, where instants are texts. */

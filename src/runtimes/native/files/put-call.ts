@@ -40,7 +40,7 @@ export async function archivePut(ctx: NativeContext, id: ContainerId, path: stri
 }
 
 function configuredUser(ctx: NativeContext, record: ContainerRecord): string | undefined {
-  return record.facts.spec.user ?? (ctx.images.get(record.imageId)?.config.config.user || undefined);
+  return record.facts.spec.user ?? (ctx.images.configOf(record.imageId)?.config.user || undefined);
 }
 
 /** What went wrong with the source says more than that the archive then ended. */
