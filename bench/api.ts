@@ -27,7 +27,7 @@ export function execByApi(stage: Stage): Promise<Sides> {
   });
 }
 
-const inspectsPerRound = 50;
+const inspectsPerRound = 100;
 
 export function inspectByApi(stage: Stage): Promise<Sides> {
   return overSocket(stage, async (engine, image) => {

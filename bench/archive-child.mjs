@@ -1,10 +1,11 @@
 /**
- * One step with archives in a process of its own; prints the milliseconds: `archive-child.mjs load|save|import ROOT RUN WHAT`.
- * WHAT is a file to load, an image to save, or a number of zero bytes to import as a layer. JavaScript, because Node's type
- * stripper would add 30 MB to the memory that is measured.
+ * One step with archives in a process of its own; prints the milliseconds: `archive-child.mjs load|save|import|export|commit ROOT
+ * RUN WHAT`. WHAT is a file to load, an image to save or to export a container of, or a number of zero bytes to import as a layer or
+ * to put into a container of that image and to commit. JavaScript, because Node's type stripper would add 30 MB to the memory that
+ * is measured.
  */
 import { createReadStream } from "node:fs";
-import { openRuntime } from "berth";
+import { openRuntime, standaloneId } from "berth";
 
 const [step = "", root = "", runDir = "", what = ""] = process.argv.slice(2);
 const runtime = await openRuntime({ backend: "native", root, runDir });
@@ -12,8 +13,21 @@ const begun = performance.now();
 if (step === "load") for await (const _ of await runtime.loadImages(createReadStream(what, { highWaterMark: 1 << 20 }), true));
 if (step === "save") for await (const _ of await runtime.saveImages([what]));
 if (step === "import") await runtime.importImage(zeros(Number(what)), "bench/zeros", "latest");
+if (step === "export") for await (const _ of await runtime.exportContainerFs(await container(what)));
+if (step === "commit") {
+  const id = await container("bench/zeros");
+  await runtime.archivePut(id, "/", zeros(Number(what)));
+  await runtime.commitContainer(id, {});
+}
 process.stdout.write(`${performance.now() - begun}\n`);
 await runtime.close();
+
+/** One that is never started. */
+async function container(image) {
+  const id = standaloneId(`archive-${step}`);
+  await runtime.createContainer(id, { image, command: { args: ["/nothing"] }, networkMode: { mode: "none" } });
+  return id;
+}
 
 /** A tar of one file of zeros. */
 async function* zeros(size) {

@@ -22,8 +22,10 @@ export async function dockerArchive(stage: Stage): Promise<string> {
   return path;
 }
 
+export type ArchiveStep = "load" | "save" | "import" | "export" | "commit";
+
 /** Milliseconds, and megabytes of everything the process held, Node itself included. */
-export async function berthArchiveStep(step: "load" | "save" | "import", root: string, runDir: string, what: string): Promise<readonly [number, number]> {
+export async function berthArchiveStep(step: ArchiveStep, root: string, runDir: string, what: string): Promise<readonly [number, number]> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "archive-child.mjs"), step, root, runDir, what], { stdio: ["ignore", "pipe", "inherit"] });
   const peak = watchPeak(child.pid ?? 0);
   let text = "";
@@ -77,7 +79,7 @@ export async function saveSides(stage: Stage): Promise<Sides> {
 
 const largeBytes = 2 * 1024 ** 3;
 
-/** Import, save and load of one layer of 2 GiB; answers the peak memory of each. */
+/** Import, save, load, export and commit of one layer of 2 GiB; answers the peak memory of each. */
 export async function berthLargeArchive(dir: string): Promise<readonly number[]> {
   const disk = freshDisk(join(dir, "large-berth"), 12e9);
   const runDir = join(dir, "large-berth-run");
@@ -89,7 +91,10 @@ export async function berthLargeArchive(dir: string): Promise<readonly number[]>
     await pipeline(await runtime.saveImages(["bench/zeros"]), createWriteStream(file));
     const saved = await berthArchiveStep("save", one, runDir, "bench/zeros");
     const loaded = await berthArchiveStep("load", two, `${runDir}-two`, file);
-    return [imported[1], saved[1], loaded[1]];
+    rmSync(file);
+    const exported = await berthArchiveStep("export", one, runDir, "bench/zeros");
+    const committed = await berthArchiveStep("commit", one, runDir, String(largeBytes));
+    return [imported, saved, loaded, exported, committed].map(([, megabytes]) => megabytes);
   } finally {
     disk.close();
     for (const path of [runDir, `${runDir}-two`]) rmSync(path, { recursive: true, force: true });

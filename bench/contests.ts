@@ -144,11 +144,11 @@ export const contests: readonly Contest[] = [
   },
   {
     // Of an image of 2 GiB. The peer has no part in it: its figure is the bound.
-    rows: (["import", "save", "load"] as const).map((step) => ({ name: `${step}.2gib.rss`, unit: "MB", target: { berth: 200 } })),
+    rows: (["import", "save", "load", "export", "commit"] as const).map((step) => ({ name: `${step}.2gib.rss`, unit: "MB", target: { berth: 200 } })),
     peerName: "dockerd",
     rounds: 1,
     warmups: 0,
-    prepare: async (stage) => ({ berth: () => berthLargeArchive(stage.dir), peer: async () => [200, 200, 200] }),
+    prepare: async (stage) => ({ berth: () => berthLargeArchive(stage.dir), peer: async () => [200, 200, 200, 200, 200] }),
   },
   {
     rows: [{ name: "cp.in.vs-dockerd", unit: "ms", target: { ratio: 0.7 } }],
@@ -221,7 +221,7 @@ export const contests: readonly Contest[] = [
     rows: [{ name: "api.inspect", unit: "ms", target: { ratio: 1 } }],
     peerName: "dockerd",
     rounds: 9,
-    warmups: 2,
+    warmups: 5,
     prepare: inspectByApi,
   },
   {

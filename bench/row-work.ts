@@ -14,6 +14,8 @@ export const rowWork: Readonly<Record<string, string>> = {
   "import.2gib.rss": "memory at the peak: import a layer of 2 GiB",
   "save.2gib.rss": "memory at the peak: save an image of 2 GiB",
   "load.2gib.rss": "memory at the peak: load an image of 2 GiB",
+  "export.2gib.rss": "memory at the peak: export a container with 2 GiB",
+  "commit.2gib.rss": "memory at the peak: put 2 GiB into a container and commit it",
   "cp.in.vs-dockerd": "copy 100 MB in 5,000 files into a container",
   "cp.out.vs-dockerd": "copy 100 MB in 5,000 files out of a container",
   "commit.vs-dockerd": "make an image of a container with 100 MB in 5,000 new files",
