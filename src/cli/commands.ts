@@ -218,6 +218,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/volume.ts")).volumeCommand,
   },
   {
+    name: "prune",
+    summary: "Remove what is not needed, as system prune",
+    operands: "none",
+    load: async () => (await import("./commands/system.ts")).pruneCommand,
+  },
+  {
     name: "secret",
     summary: "Secrets for -e NAME=$S:<secret>: create, ls, rm",
     operands: "none",

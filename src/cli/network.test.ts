@@ -55,7 +55,7 @@ describe("network", () => {
 
   test("says what is wrong", async () => {
     await fails(1, /no network nowhere/, "network", "inspect", "nowhere");
-    await fails(1, /no network nowhere/, "network", "rm", "nowhere");
+    await fails(1, /No such network: nowhere\n/, "network", "rm", "nowhere");
     assert.equal(await ok("network", "rm", "-f", "nowhere"), "");
     await fails(1, /predefined/, "network", "rm", "bridge");
     await fails(1, /exists/, "network", "create", "host");

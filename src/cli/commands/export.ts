@@ -1,9 +1,8 @@
-import { createWriteStream, renameSync, rmSync } from "node:fs";
-import { finished } from "node:stream/promises";
 import { Command } from "commander";
 import { resolveContainer } from "../../engine/resolve.ts";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../failure.ts";
+import { writeWhole } from "../files.ts";
 import { writeAll } from "../terminal/write.ts";
 
 export function exportCommand(context: CliContext): Command {
@@ -18,22 +17,6 @@ export function exportCommand(context: CliContext): Command {
       const { containerId } = await resolveContainer(runtime, name);
       const tar = await runtime.exportContainerFs(containerId, { signal: context.interruption().signal });
       if (options.output === undefined) for await (const chunk of tar) await writeAll(context.host.stdout, chunk);
-      else await writeFile(options.output, tar);
+      else await writeWhole(options.output, tar);
     });
-}
-
-/** The file appears when it is whole. */
-async function writeFile(path: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
-  const unfinished = `${path}.berth-${process.pid}`;
-  const file = createWriteStream(unfinished, { mode: 0o600 });
-  try {
-    for await (const chunk of tar) await writeAll(file, chunk);
-    file.end();
-    await finished(file);
-    renameSync(unfinished, path);
-  } catch (error) {
-    file.destroy();
-    rmSync(unfinished, { force: true });
-    throw error;
-  }
 }

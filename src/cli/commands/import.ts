@@ -1,8 +1,8 @@
-import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import { parsePlatform, type TargetPlatform } from "../../spec/platform.ts";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../failure.ts";
+import { openInput } from "../files.ts";
 import { listOption } from "../flags/values.ts";
 
 interface ImportOptions {
@@ -10,8 +10,6 @@ interface ImportOptions {
   readonly message?: string;
   readonly platform?: TargetPlatform;
 }
-
-const readBytes = 1024 * 1024;
 
 export function importCommand(context: CliContext): Command {
   return new Command("import")
@@ -31,7 +29,7 @@ export function importCommand(context: CliContext): Command {
 
 async function open(context: CliContext, source: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   if (source === "-") return context.host.stdin;
-  if (!/^https?:\/\//.test(source)) return createReadStream(source, { highWaterMark: readBytes });
+  if (!/^https?:\/\//.test(source)) return openInput(source);
   const response = await fetch(source, { signal });
   if (!response.ok || response.body === null) throw new CliError(`cannot import ${source}: the server answered status ${response.status}`);
   return response.body;

@@ -1,15 +1,13 @@
-import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import { familiarName } from "../../spec/reference.ts";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../failure.ts";
+import { openInput } from "../files.ts";
 
 interface LoadOptions {
   readonly input?: string;
   readonly quiet?: boolean;
 }
-
-const readBytes = 1024 * 1024;
 
 export function loadCommand(context: CliContext): Command {
   return new Command("load")
@@ -20,7 +18,7 @@ export function loadCommand(context: CliContext): Command {
       if (input === undefined && stdin.isTTY) throw new CliError("requested load from stdin, but stdin is a terminal; use the -i flag or redirect");
       const runtime = await context.runtime();
       const { signal } = context.interruption();
-      const tar = input === undefined ? stdin : createReadStream(input, { highWaterMark: readBytes });
+      const tar = input === undefined ? stdin : await openInput(input);
       for await (const event of await runtime.loadImages(tar, quiet === true, { signal })) {
         if (event.kind === "done") for (const reference of event.references) context.print(loadedLine(reference));
         else if (stderr.isTTY) stderr.write(`${event.id === undefined ? "" : `${event.id}: `}${event.status}\n`);

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { resolveContainer } from "../../engine/resolve.ts";
 import { isBerthError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
+import { CliError } from "../failure.ts";
 import { collectLabels } from "../flags/environment.ts";
 import { connectOptions, parseSubnets } from "../flags/networks.ts";
 import { listOption, splitOnce } from "../flags/values.ts";
@@ -104,9 +105,10 @@ function removeCommand(context: CliContext): Command {
       await context.each(names, async (name) => {
         try {
           await networks.remove(name);
-        } catch (error) {
-          if (options.force && isBerthError(error, "not_found")) return;
-          throw error;
+        } catch (cause) {
+          if (!isBerthError(cause, "not_found")) throw cause;
+          if (options.force) return;
+          throw new CliError(`No such network: ${name}`, 1, { cause });
         }
         context.print(name);
       });

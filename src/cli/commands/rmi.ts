@@ -4,6 +4,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import type { ImageInspectInfo } from "../../runtime/types.ts";
 import { familiarName } from "../../spec/reference.ts";
 import type { CliContext } from "../context.ts";
+import { CliError } from "../failure.ts";
 
 interface RmiOptions {
   readonly force?: boolean;
@@ -20,8 +21,10 @@ export function rmiCommand(context: CliContext): Command {
         try {
           for (const line of await removeImage(runtime, name, options.force === true)) context.print(line);
         } catch (error) {
-          if (!(options.force && isBerthError(error, "not_found"))) throw error;
-          context.fail(error, context.exitCode);
+          if (!isBerthError(error, "not_found")) throw error;
+          const missing = new CliError(`No such image: ${name}`, 1, { cause: error });
+          if (!options.force) throw missing;
+          context.fail(missing, context.exitCode);
         }
       });
     });

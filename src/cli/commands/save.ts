@@ -1,10 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../failure.ts";
+import { writeWhole } from "../files.ts";
 
 interface SaveOptions {
   readonly output?: string;
@@ -20,18 +18,6 @@ export function saveCommand(context: CliContext): Command {
       const { signal } = context.interruption();
       const tar = await runtime.saveImages(names, { signal });
       if (output === undefined) await pipeline(tar, context.host.stdout, { end: false });
-      else await writeWhole(tar, output);
+      else await writeWhole(output, tar);
     });
-}
-
-/** The file is there when all of it is: a save that fails leaves what was there before. */
-async function writeWhole(tar: AsyncIterable<Uint8Array>, path: string): Promise<void> {
-  const partial = `${path}.${randomUUID().slice(0, 8)}.tmp`;
-  try {
-    await pipeline(tar, createWriteStream(partial, { flags: "wx", mode: 0o600 }));
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }

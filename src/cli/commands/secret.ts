@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { messageOf, UnsupportedError } from "../../errors.ts";
+import { UnsupportedError } from "../../errors.ts";
 import type { SecretEntry, SecretsFacet } from "../../runtime/extras.ts";
 import type { CliContext } from "../context.ts";
-import { CliError } from "../failure.ts";
+import { openInput } from "../files.ts";
 import { type Row, renderRows } from "../format/rows.ts";
 import { timeAgo } from "../format/time.ts";
 import { wholeInput } from "../terminal/ask.ts";
@@ -28,11 +27,7 @@ function createCommand(context: CliContext): Command {
 }
 
 async function contentOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new CliError(`cannot read the secret from ${file}: ${messageOf(cause)}`);
-  }
+  return Buffer.concat(await Array.fromAsync(await openInput(file))).toString("utf8");
 }
 
 const titles = { Name: "NAME", CreatedAt: "CREATED AT", Created: "CREATED" };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { isManaged, type ManagedContainer, resolveContainer } from "../../engine/resolve.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -15,9 +16,10 @@ interface StatsOptions {
 
 /** A container under observation with its last two samples. */
 interface Observed {
-  readonly container: ManagedContainer;
+  container: ManagedContainer;
   before?: StatsSample | undefined;
   last?: StatsSample | undefined;
+  isFollowed?: boolean;
 }
 
 export function statsCommand(context: CliContext): Command {
@@ -29,8 +31,9 @@ export function statsCommand(context: CliContext): Command {
     .option("--format <format>", "table, json, a list of columns, or {{.Column}} placeholders")
     .action(async (names: readonly string[], options: StatsOptions) => {
       const runtime = await context.runtime();
-      const observed = (await choose(runtime, names, options)).map((container): Observed => ({ container }));
       const { signal } = context.interruption();
+      if (options.stream && names.length === 0) return await watchAll(context, runtime, options, signal);
+      const observed = (await choose(runtime, names, options)).map((container): Observed => ({ container }));
       if (options.stream) await watch(context, runtime, observed, options, signal);
       else {
         // A share of CPU time is the difference of two samples.
@@ -65,6 +68,34 @@ async function watch(context: CliContext, runtime: Runtime, observed: readonly O
   } finally {
     clearInterval(timer);
   }
+}
+
+/** What starts joins in, what ends leaves, and only the user ends it, as with docker stats. */
+async function watchAll(context: CliContext, runtime: Runtime, options: StatsOptions, signal: AbortSignal): Promise<void> {
+  const observed = new Map<string, Observed>();
+  for (;;) {
+    const containers = await choose(runtime, [], options);
+    const now = new Set(containers.map(({ runtimeId }) => runtimeId));
+    for (const id of observed.keys()) if (!now.has(id)) observed.delete(id);
+    for (const container of containers) {
+      const one: Observed = Object.assign(observed.get(container.runtimeId) ?? {}, { container });
+      observed.set(container.runtimeId, one);
+      if (one.isFollowed !== true && container.state?.state === "running") void followLife(runtime, one, signal);
+    }
+    print(context, [...observed.values()], options, context.host.stdout.isTTY === true);
+    await sleep(refreshMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** One run of a container, which may end or be removed at any moment. */
+async function followLife(runtime: Runtime, one: Observed, signal: AbortSignal): Promise<void> {
+  one.isFollowed = true;
+  try {
+    await follow(runtime, one, signal, () => false);
+  } catch {
+    // The next look at the list says what became of it.
+  }
+  one.isFollowed = false;
 }
 
 function print(context: CliContext, observed: readonly Observed[], options: StatsOptions, inPlace: boolean): void {

@@ -24,7 +24,7 @@ interface PruneOptions {
   readonly filter?: readonly string[];
 }
 
-function pruneCommand(context: CliContext): Command {
+export function pruneCommand(context: CliContext): Command {
   return new Command("prune")
     .description("Remove what is not needed: stopped containers, unused networks, images without a name.")
     .option("-a, --all", "all images no container uses, not only those without a name")

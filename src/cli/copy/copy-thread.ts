@@ -52,9 +52,15 @@ function start(job: CopyJob, ring: ByteRing): Promise<number> {
       ring.break();
       reject(new CliError(message));
     };
-    worker.once("message", (answer: CopyAnswer) => (answer.ok ? resolve(answer.bytes) : fail(answer.message)));
+    let hasAnswered = false;
+    worker.once("message", (answer: CopyAnswer) => {
+      hasAnswered = true;
+      if (answer.ok) resolve(answer.bytes);
+      else fail(answer.message);
+    });
     worker.once("error", (error: Error) => fail(error.message));
-    worker.once("exit", () => fail("the copy thread ended early"));
+    // After its answer what it wrote may still be in the ring, for a reader that is slower.
+    worker.once("exit", () => hasAnswered || fail("the copy thread ended early"));
   });
   done.catch(() => {});
   return done;

@@ -1,6 +1,8 @@
 /** Method 41: checked first, written to the live cgroup all or nothing, and kept for the next start. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { BerthError, messageOf } from "../../errors.ts";
+import { errnoCode } from "../../internal/libc.ts";
 import { isAlive } from "../../internal/process-identity.ts";
 import { applyUpdate, checkUpdate, isEmptyUpdate, obsoleteFields, parseList, swapTotal, type UpdateBounds } from "../../runtime/resource-update.ts";
 import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/types.ts";
@@ -76,10 +78,19 @@ function write(record: ContainerRecord, writes: readonly LimitWrite[]): () => vo
       done.push({ file, value: before });
     } catch (cause) {
       undo();
+      if (errnoCode(cause) === "EBUSY") throw inUse(record, file, value);
       throw new BerthError("internal", `cannot change the limits of container ${record.name}: ${messageOf(cause)}; nothing was changed`, { cause });
     }
   }
   return undo;
+}
+
+/** The kernel would have to take away what is used now. */
+function inUse(record: ContainerRecord, file: string, value: string): BerthError {
+  const what = `${basename(file)} of ${value}`;
+  return new BerthError("conflict", `cannot change the limits of container ${record.name}: it uses more than ${what} now; give more, or stop it first`, {
+    container: record.key,
+  });
 }
 
 function store(ctx: NativeContext, record: ContainerRecord, update: ContainerResourceUpdate, bounds: UpdateBounds): void {
