@@ -238,10 +238,27 @@ function fail(request: IncomingMessage, response: ServerResponse, dialect: Diale
     return;
   }
   const body = JSON.stringify(errorBody(error, dialect));
-  // What the client still wants to send is not read any more.
-  if (!request.complete) response.shouldKeepAlive = false;
+  if (!request.complete) {
+    response.shouldKeepAlive = false;
+    lingerOn(request.socket);
+  }
   response.writeHead(statusOf(error, dialect), { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Longest time in which what a client still sends is thrown away after its answer. */
+const lingerMs = 1_000;
+
+/**
+ * Node closes after the last answer at once; a client that is still sending then meets a broken connection and may never see the answer. So
+ * only our side is closed, until the client has read and closed its own.
+ */
+function lingerOn(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once("close", () => clearTimeout(timer));
+  };
 }
 
 /** Health checks come by the thousand: they are answered before anything else is looked at but who asks. */
