@@ -7,6 +7,7 @@ import { berthStartSleeping } from "./berth-work.ts";
 import type { Sides } from "./contests.ts";
 import { dockerRemove, dockerStartSleeping } from "./docker-work.ts";
 import type { Stage } from "./stage.ts";
+import { settle } from "./measure.ts";
 import { elapsed } from "./timing.ts";
 
 const files = 5000;
@@ -47,7 +48,7 @@ export async function copyOut(stage: Stage): Promise<Sides> {
   };
 }
 
-/** Every round commits a container of its own with files of its own: nothing is there already. */
+/** Every round commits a container of its own with files of its own: nothing is there already, and what the container wrote is on the disk. */
 export async function commit(stage: Stage): Promise<Sides> {
   const [runtime, image, dockerd] = [await stage.berth(), await stage.busybox(), await stage.dockerd()];
   const { socket } = dockerd;
@@ -55,14 +56,14 @@ export async function commit(stage: Stage): Promise<Sides> {
     berth: async () => {
       const id = await berthStartSleeping(runtime, image);
       await runtime.archivePut(id, "/", archive().tar);
-      const figure = await timedAround(nothing, async () => void (await runtime.commitContainer(id, {})));
+      const figure = await timedAround(settle, async () => void (await runtime.commitContainer(id, {})));
       await runtime.removeContainer(id);
       return figure;
     },
     peer: async () => {
       const id = await dockerStartSleeping(dockerd, image);
       await engine(socket, "PUT", `/containers/${id}/archive?path=/`, archive().tar);
-      const figure = await timedAround(nothing, async () => {
+      const figure = await timedAround(settle, async () => {
         const answer = await dockerd.client.call("POST", `/commit?container=${id}`);
         if (!isRecord(answer) || typeof answer["Id"] !== "string") throw new Error(`dockerd commit: ${JSON.stringify(answer)}`);
       });
