@@ -11,6 +11,7 @@ import type { HostFacts } from "./host-facts.ts";
 import { buildMounts, type ContainerMount, type EngineFiles, initTarget, type MountChoices } from "./mounts.ts";
 import { buildEnvironment, resolveArgv, resolveWorkdir } from "./process.ts";
 import { buildOomScoreAdj, buildResources, buildRlimits } from "./resources.ts";
+import { maskedPaths, readonlyPaths } from "../spec/hidden-paths.ts";
 
 /** A namespace of the container: its own, made by the OCI runtime; the host's; or an existing one by its path. */
 export type NamespaceChoice = { readonly kind: "private" } | { readonly kind: "host" } | { readonly kind: "path"; readonly path: string };
@@ -108,21 +109,6 @@ function warnAboutVolumes(spec: CompleteSpec, warnings: string[]): void {
     if (entry.type === "named" && entry.size !== undefined) warnings.push(`size of volume ${entry.name} is not enforced: volumes are directories of the host`);
   }
 }
-
-const maskedPaths: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
-];
-const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 function buildProcess(input: RuntimeSpecInput, security: SecurityOptions, hostname: string, warnings: string[]): OciProcess {
   const { spec, image, user, host } = input;

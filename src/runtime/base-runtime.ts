@@ -11,6 +11,7 @@ import { execResultEvents } from "./exec-events.ts";
 import type { RuntimeExtras } from "./extras.ts";
 import type { PullOptions, Runtime } from "./runtime.ts";
 import type * as t from "./types.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "./resource-update.ts";
 
 export abstract class BaseRuntime implements Runtime {
   readonly backend: string;
@@ -151,7 +152,7 @@ export abstract class BaseRuntime implements Runtime {
     return this.unsupported("unpauseContainer");
   }
 
-  updateContainerResources(_id: ContainerId, _update: t.ContainerResourceUpdate, _o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
+  updateContainerResources(_id: ContainerId, _update: ContainerResourceUpdate, _o?: t.CallOptions): Promise<ContainerUpdateOutcome> {
     return this.unsupported("updateContainerResources");
   }
 

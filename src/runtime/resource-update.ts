@@ -1,7 +1,30 @@
 /** Method 41 as far as it is the same everywhere: what a change of limits may hold, and what it makes of a container's description. */
 import { BerthError } from "../errors.ts";
 import type { CompleteSpec, Resources, RestartPolicy } from "../spec/service-spec.ts";
-import type { ContainerResourceUpdate } from "./types.ts";
+
+/** Contract 1.10; `undefined` = leave alone. */
+export interface ContainerResourceUpdate {
+  readonly cpuShares?: number | undefined;
+  readonly memory?: number | undefined;
+  readonly cpuPeriod?: number | undefined;
+  readonly cpuQuota?: number | undefined;
+  readonly cpuRealtimePeriod?: number | undefined;
+  readonly cpuRealtimeRuntime?: number | undefined;
+  readonly cpusetCpus?: string | undefined;
+  readonly cpusetMems?: string | undefined;
+  readonly memoryReservation?: number | undefined;
+  readonly memorySwap?: number | undefined;
+  readonly kernelMemory?: number | undefined;
+  readonly blkioWeight?: number | undefined;
+  readonly pidsLimit?: number | undefined;
+  readonly restartPolicy?:
+    | { readonly name?: "" | "no" | "always" | "unless-stopped" | "on-failure" | undefined; readonly maximumRetryCount?: number | undefined }
+    | undefined;
+}
+
+export interface ContainerUpdateOutcome {
+  readonly warnings: readonly string[];
+}
 
 /** What limits are checked against. */
 export interface UpdateBounds {

@@ -8,6 +8,7 @@ import type { PullPolicy, ServiceSpec, SourcePolicy } from "../spec/service-spec
 import type { Capabilities } from "./capabilities.ts";
 import type { RuntimeExtras } from "./extras.ts";
 import type * as t from "./types.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "./resource-update.ts";
 
 /** A container's life: created, started any number of times, stopped or killed, removed. */
 export interface LifecycleFacet {
@@ -28,7 +29,7 @@ export interface LifecycleFacet {
   /** 40. */
   unpauseContainer(id: ContainerId, o?: t.CallOptions): Promise<void>;
   /** 41. All or nothing; warnings name fields without effect. */
-  updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o?: t.CallOptions): Promise<t.ContainerUpdateOutcome>;
+  updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o?: t.CallOptions): Promise<ContainerUpdateOutcome>;
   /** 45. */
   pruneContainers(o?: t.CallOptions & { readonly until?: Date | undefined; readonly labels?: readonly string[] | undefined }): Promise<t.ContainerPruneResult>;
   /** 21. Flushes named volumes of this container to their remote store. */

@@ -376,30 +376,6 @@ export interface ContainerPruneResult {
   readonly spaceReclaimed: number;
 }
 
-/** Contract 1.10; `undefined` = leave alone. */
-export interface ContainerResourceUpdate {
-  readonly cpuShares?: number | undefined;
-  readonly memory?: number | undefined;
-  readonly cpuPeriod?: number | undefined;
-  readonly cpuQuota?: number | undefined;
-  readonly cpuRealtimePeriod?: number | undefined;
-  readonly cpuRealtimeRuntime?: number | undefined;
-  readonly cpusetCpus?: string | undefined;
-  readonly cpusetMems?: string | undefined;
-  readonly memoryReservation?: number | undefined;
-  readonly memorySwap?: number | undefined;
-  readonly kernelMemory?: number | undefined;
-  readonly blkioWeight?: number | undefined;
-  readonly pidsLimit?: number | undefined;
-  readonly restartPolicy?:
-    | { readonly name?: "" | "no" | "always" | "unless-stopped" | "on-failure" | undefined; readonly maximumRetryCount?: number | undefined }
-    | undefined;
-}
-
-export interface ContainerUpdateOutcome {
-  readonly warnings: readonly string[];
-}
-
 export interface PathStat {
   readonly name: string;
   readonly size: number;

@@ -1,5 +1,6 @@
 /** An S3-compatible store through Amazon's client, which is loaded when a bucket is used. */
 import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../errors.ts";
 import { type FailureKind, type ObjectBody, type ObjectStore, type StoredObject, StoreFailure, type UploadedPart } from "./object-store.ts";
@@ -49,7 +50,8 @@ class S3Store implements ObjectStore {
     const { GetObjectCommand } = this.#sdk;
     const found = await this.#unlessMissing(() => this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(signal)), signal);
     if (found?.Body === undefined) return undefined;
-    return { etag: found.ETag ?? "", body: found.Body as unknown as AsyncIterable<Uint8Array> };
+    // In Node the client answers with its own streams; any other would be read through the web's.
+    return { etag: found.ETag ?? "", body: found.Body instanceof Readable ? found.Body : found.Body.transformToWebStream() };
   }
 
   async exists(key: string, signal?: AbortSignal): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import { resolveContainer } from "../../engine/resolve.ts";
-import type { ContainerResourceUpdate } from "../../runtime/types.ts";
 import type { CliContext } from "../context.ts";
 import { parseCpus, parseInteger, parseSize, parseSizeOrUnlimited, splitOnce } from "../flags/values.ts";
+import type { ContainerResourceUpdate } from "../../runtime/resource-update.ts";
 
 interface UpdateFlags {
   readonly blkioWeight?: number;

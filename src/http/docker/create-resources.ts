@@ -1,10 +1,10 @@
 /** Limits of `HostConfig` and of `POST /containers/{id}/update`. Zero means "not asked for" everywhere (contract A-11). */
 import type { ContainerUpdateBody } from "../../docker-api/containers.ts";
 import type { HostConfig } from "../../docker-api/host-config.ts";
-import type { ContainerResourceUpdate } from "../../runtime/types.ts";
 import type { ResourcesSpec } from "../../spec/service-spec.ts";
 import { HttpError } from "../status.ts";
 import { restartOf } from "./create-policy.ts";
+import type { ContainerResourceUpdate } from "../../runtime/resource-update.ts";
 
 const minimumMemory = 6 * 1024 * 1024;
 const cpuPeriodUs = 100_000;

@@ -3,6 +3,7 @@ import type { ContainerCreateBody } from "../../docker-api/containers.ts";
 import type { HostConfig } from "../../docker-api/host-config.ts";
 import type { ContainerInspectDetails } from "../../runtime/types.ts";
 import type { DeviceSpec, NetworkMode, ResourcesSpec, RestartPolicy, ServiceSpec, StorageSpec } from "../../spec/service-spec.ts";
+import { maskedPaths, readonlyPaths } from "../../spec/hidden-paths.ts";
 import { nanoCpus, parseSize } from "../../spec/units.ts";
 import { portMap } from "./container-networks.ts";
 
@@ -92,20 +93,8 @@ const defaults: HostConfig = {
   BlkioDeviceWriteIOps: [],
   DeviceCgroupRules: null,
   DeviceRequests: null,
-  MaskedPaths: [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-  ],
-  ReadonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+  MaskedPaths: [...maskedPaths],
+  ReadonlyPaths: [...readonlyPaths],
 };
 
 function limits(resources: ResourcesSpec): HostConfig {

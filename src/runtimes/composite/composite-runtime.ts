@@ -15,6 +15,7 @@ import { compositeExtras } from "./extras.ts";
 import { mergedImages, onAllThatHaveIt, pullEverywhere, pullStreamEverywhere } from "./images.ts";
 import { Owners } from "./owners.ts";
 import { saveFromAll } from "./save-images.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/resource-update.ts";
 
 /**
  * One runtime over several backends (contract 3.3, "composite"). Calls about a container go to the backend that has it, calls
@@ -122,7 +123,7 @@ export class CompositeRuntime implements Runtime {
     return this.#at(id, (r) => r.unpauseContainer(id, o), o);
   }
 
-  updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
+  updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o?: t.CallOptions): Promise<ContainerUpdateOutcome> {
     return this.#at(id, (r) => r.updateContainerResources(id, update, o), o);
   }
 

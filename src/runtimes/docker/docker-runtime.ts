@@ -31,6 +31,7 @@ import { topContainer } from "./top.ts";
 import { pruneContainers, updateResources } from "./update.ts";
 import { volumesFacet } from "./volumes.ts";
 import { waitFor } from "./wait.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/resource-update.ts";
 
 export const dockerCapabilities: Capabilities = capabilitiesExcept({
   syncContainerVolumes: { support: "neutral", reason: "no remote store is configured" },
@@ -77,7 +78,7 @@ export class DockerRuntime extends BaseRuntime {
     await changing(o, () => setPaused(this.#ctx, id, false));
   }
 
-  override async updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
+  override async updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o?: t.CallOptions): Promise<ContainerUpdateOutcome> {
     return await changing(o, () => updateResources(this.#ctx, id, update));
   }
 

@@ -3,8 +3,15 @@ import type { ContainerSummary, ContainerUpdateBody, ContainerUpdated } from "..
 import { EngineError } from "../../docker-api/engine-error.ts";
 import { encodeFilters } from "../../docker-api/filters.ts";
 import { messageOf } from "../../errors.ts";
-import { checkUpdate, isEmptyUpdate, obsoleteFields, type UpdateBounds } from "../../runtime/resource-update.ts";
-import type { ContainerPruneResult, ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/types.ts";
+import {
+  checkUpdate,
+  isEmptyUpdate,
+  obsoleteFields,
+  type UpdateBounds,
+  type ContainerResourceUpdate,
+  type ContainerUpdateOutcome,
+} from "../../runtime/resource-update.ts";
+import type { ContainerPruneResult } from "../../runtime/types.ts";
 import { type ContainerId, containerIdToString, idLabel } from "../../spec/container-id.ts";
 import type { DockerContext } from "./context.ts";
 import type { KnownContainer } from "./engine-ids.ts";

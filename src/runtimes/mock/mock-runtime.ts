@@ -33,6 +33,7 @@ import { top } from "./top.ts";
 import { supervisionFacet } from "./supervision.ts";
 import { updateContainer } from "./update.ts";
 import type { World } from "./world.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/resource-update.ts";
 
 const minStatsMs = 100;
 
@@ -161,7 +162,7 @@ export class MockRuntime extends BaseRuntime {
     return this.#locked("unpauseContainer", id, o, async (container) => lifecycle.unpauseContainer(this.#world, container));
   }
 
-  override updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o: t.CallOptions = {}): Promise<t.ContainerUpdateOutcome> {
+  override updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o: t.CallOptions = {}): Promise<ContainerUpdateOutcome> {
     return this.#locked("updateContainerResources", id, o, async (container) => updateContainer(this.#world, container, update));
   }
 

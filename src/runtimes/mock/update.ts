@@ -1,5 +1,13 @@
-import { applyUpdate, checkUpdate, isEmptyUpdate, obsoleteFields, swapTotal, type UpdateBounds } from "../../runtime/resource-update.ts";
-import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/types.ts";
+import {
+  applyUpdate,
+  checkUpdate,
+  isEmptyUpdate,
+  obsoleteFields,
+  swapTotal,
+  type UpdateBounds,
+  type ContainerResourceUpdate,
+  type ContainerUpdateOutcome,
+} from "../../runtime/resource-update.ts";
 import type { Container } from "./container.ts";
 import type { World } from "./world.ts";
 

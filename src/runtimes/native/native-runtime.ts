@@ -45,6 +45,7 @@ import { volumesFacet } from "./volume-calls.ts";
 import { topContainer } from "./top.ts";
 import { updateContainer } from "./update.ts";
 import { waitFor } from "./wait.ts";
+import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/resource-update.ts";
 
 export const nativeCapabilities = capabilitiesExcept({});
 
@@ -125,7 +126,7 @@ export class NativeRuntime extends BaseRuntime {
     await abandonable(unpauseContainer(this.#ctx, id), o?.signal);
   }
 
-  override async updateContainerResources(id: ContainerId, update: t.ContainerResourceUpdate, o?: t.CallOptions): Promise<t.ContainerUpdateOutcome> {
+  override async updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o?: t.CallOptions): Promise<ContainerUpdateOutcome> {
     o?.signal?.throwIfAborted();
     return abandonable(updateContainer(this.#ctx, id, update), o?.signal);
   }

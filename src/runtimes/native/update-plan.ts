@@ -1,8 +1,8 @@
 /** From a change of limits to the files of the cgroup it is written to (contract 1.10), in the order that never fails on the way. */
 import { join } from "node:path";
 import { cpuWeight } from "../../oci/resources.ts";
-import type { ContainerResourceUpdate } from "../../runtime/types.ts";
 import { type CgroupVersion, mountPoint } from "./cgroup.ts";
+import type { ContainerResourceUpdate } from "../../runtime/resource-update.ts";
 
 export interface LimitWrite {
   readonly file: string;

@@ -4,8 +4,17 @@ import { basename } from "node:path";
 import { BerthError, messageOf } from "../../errors.ts";
 import { errnoCode } from "../../internal/libc.ts";
 import { isAlive } from "../../internal/process-identity.ts";
-import { applyUpdate, checkUpdate, isEmptyUpdate, obsoleteFields, parseList, swapTotal, type UpdateBounds } from "../../runtime/resource-update.ts";
-import type { ContainerResourceUpdate, ContainerUpdateOutcome } from "../../runtime/types.ts";
+import {
+  applyUpdate,
+  checkUpdate,
+  isEmptyUpdate,
+  obsoleteFields,
+  parseList,
+  swapTotal,
+  type UpdateBounds,
+  type ContainerResourceUpdate,
+  type ContainerUpdateOutcome,
+} from "../../runtime/resource-update.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { cgroupVersion } from "./cgroup.ts";
 import type { ContainerRecord } from "./container-store.ts";

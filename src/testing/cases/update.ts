@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ContainerResourceUpdate, StatsSample } from "../../runtime/types.ts";
+import type { StatsSample } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { ContractCase, ContractContext } from "../contract.ts";
 import { programs } from "../programs.ts";
 import { rejectsWith } from "./expect.ts";
+import type { ContainerResourceUpdate } from "../../runtime/resource-update.ts";
 
 const mib = 1024 * 1024;
 
