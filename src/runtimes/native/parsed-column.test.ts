@@ -8,6 +8,7 @@ test("what a row holds now is what is answered, whoever wrote it", () => {
   assert.deepEqual(first, { pid: 1 });
   assert.equal(column.parse("a", '{"pid":1}'), first);
   assert.deepEqual(column.parse("b", '{"pid":1}'), { pid: 1 });
+  assert.throws(() => Object.assign(first, { pid: 9 }), TypeError);
   assert.deepEqual(column.parse("a", '{"pid":2}'), { pid: 2 });
   assert.deepEqual(column.parse("a", '{"pid":1}'), { pid: 1 });
 });
