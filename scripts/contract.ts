@@ -18,6 +18,7 @@ const files: Readonly<Record<string, string>> = {
   "native:crun": "test/contract/native-crun.test.ts",
   "native:runc": "test/contract/native-runc.test.ts",
   docker: "test/contract/docker.test.ts",
+  "docker:berth": "test/contract/daemon.test.ts",
   podman: "test/contract/podman.test.ts",
   composite: "test/contract/composite.test.ts",
   "composite:mock": "test/contract/mock-composite.test.ts",

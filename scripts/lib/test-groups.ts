@@ -34,8 +34,8 @@ export const groups: readonly TestGroup[] = [
   { name: "contract on mock", files: ["test/contract/mock*.test.ts"], needsRoot: false, atOnce: 1 },
   { name: "contract on native, with crun and with runc", files: ["test/contract/native*.test.ts"], needsRoot: true, atOnce: 2 },
   {
-    name: "contract on docker, and on a composite with it",
-    files: ["test/contract/{docker,podman,composite}*.test.ts"],
+    name: "contract on docker, our own daemon and podman, and on a composite with docker",
+    files: ["test/contract/{docker,daemon,podman,composite}*.test.ts"],
     needsRoot: true,
     atOnce: 2,
   },

@@ -20,7 +20,7 @@ import { exec, execPty, execStream, openExec } from "./exec-calls.ts";
 import { archiveGet, archiveHead, archivePut } from "./files.ts";
 import { imageHistory, inspectImage, listImages, pruneImages, removeImage, searchImages, tagImage } from "./images.ts";
 import { boundPorts, detailsOf, isRunning, pidOf } from "./inspect.ts";
-import { inspectEngine, killContainer, removeContainer, renameContainer, setPaused, startContainer, stopContainer } from "./lifecycle.ts";
+import { inspectEngine, killContainer, removeContainer, renameContainer, restartContainer, setPaused, startContainer, stopContainer } from "./lifecycle.ts";
 import { listContainers } from "./list.ts";
 import { logsStream } from "./logs.ts";
 import { networksFacet } from "./networks.ts";
@@ -254,6 +254,7 @@ export class DockerRuntime extends BaseRuntime {
 function extrasOf(ctx: DockerContext): RuntimeExtras {
   return {
     attachContainer: (id, o) => attachContainer(ctx, id, o ?? {}),
+    restartContainer: (id, o) => changing(o, () => restartContainer(ctx, id, o ?? {})),
     resizeContainer: (id, rows, cols, o) => resizeContainer(ctx, id, rows, cols, o?.signal),
     openExec: (id, options, o) => openExec(ctx, id, options, o ?? {}),
     pushImage: (image, auth, o) => pushImage(ctx, image, auth, o ?? {}),

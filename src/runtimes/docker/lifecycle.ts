@@ -87,6 +87,28 @@ async function stop(ctx: DockerContext, engineId: string, seconds: number, signa
   await ctx.client.done("POST", `/containers/${engineId}/stop`, { query: { t: seconds, signal }, timeoutMs });
 }
 
+/** The engine's own restart, told as one. With a signal of the caller's, engines before API 1.42 are asked for a stop and a start. */
+export async function restartContainer(
+  ctx: DockerContext,
+  id: ContainerId,
+  o: { readonly timeoutMs?: number | undefined; readonly stopSignal?: string | undefined },
+): Promise<void> {
+  const signal = o.stopSignal === undefined ? undefined : assertSignal(o.stopSignal, { anySignal: true }).name;
+  if (signal !== undefined && !isApiVersion(ctx.facts.apiVersion, "1.42")) {
+    await stopContainer(ctx, id, o.timeoutMs, signal);
+    return await startContainer(ctx, id);
+  }
+  await change(ctx, id, async ({ engineId, spec }) => {
+    const seconds = stopSeconds(o.timeoutMs ?? spec?.stopGracePeriodMs ?? defaultStopMs);
+    const timeoutMs = seconds < 0 ? 0 : seconds * 1000 + startTimeoutMs;
+    try {
+      await ctx.client.done("POST", `/containers/${engineId}/restart`, { query: { t: seconds, signal }, timeoutMs });
+    } catch (thrown) {
+      throw await startFailure(ctx, id, engineId, thrown);
+    }
+  });
+}
+
 /** Engines before API 1.42 stop with the container's own signal only. `false` = it does not run any more. */
 async function signalFirst(ctx: DockerContext, engineId: string, signal: string, seconds: number): Promise<boolean> {
   try {
