@@ -1,4 +1,5 @@
 /** Methods 33 to 36: images and whole file systems as tars, passed through at the reader's pace. */
+import { byteChunks } from "../../archive/archive-source.ts";
 import type { EngineStream } from "../../docker-api/engine-client.ts";
 import { EngineError } from "../../docker-api/engine-error.ts";
 import { BerthError } from "../../errors.ts";
@@ -43,6 +44,8 @@ async function* loaded(sending: Promise<EngineStream>, quiet: boolean): AsyncGen
     if (found !== undefined) references.push(...found.split(",").map((name) => loadedName(name.trim())));
     else if (!quiet && message.status !== undefined) yield { kind: "status", ...(message.id === undefined ? {} : { id: message.id }), status: message.status };
   }
+  // An engine says nothing of an archive in which it found no image.
+  if (references.length === 0) throw new BerthError("invalid_spec", "cannot load the archive: it holds no image; hand in one that save wrote");
   yield { kind: "done", references };
 }
 
@@ -68,7 +71,7 @@ export async function importImage(
   const platform = o.platform === undefined ? undefined : platformText(o.platform);
   const query = { fromSrc: "-", repo, tag: repo === undefined ? undefined : (tag ?? "latest"), message: o.message ?? "Imported from -", changes, platform };
   try {
-    const { body } = await ctx.client.stream("POST", "/images/create", { query, upload: tar, timeoutMs: noTimeout });
+    const { body } = await ctx.client.stream("POST", "/images/create", { query, upload: notEmpty(tar), timeoutMs: noTimeout });
     let id: string | undefined;
     for await (const { error, status } of messages(body)) {
       if (error !== undefined) throw new BerthError("invalid_spec", `cannot import the archive: ${error}`, { reason: error });
@@ -81,6 +84,16 @@ export async function importImage(
       throw new BerthError("invalid_spec", `cannot import the archive: ${thrown.engineMessage}`, { reason: thrown.engineMessage, cause: thrown });
     throw thrown;
   }
+}
+
+/** An engine would make an image of nothing. */
+async function* notEmpty(tar: ByteSource): AsyncGenerator<Buffer, void, void> {
+  let isEmpty = true;
+  for await (const chunk of byteChunks(tar)) {
+    isEmpty = false;
+    yield chunk;
+  }
+  if (isEmpty) throw new BerthError("invalid_spec", "the archive is empty; hand in a tar of a root file system");
 }
 
 export async function exportContainer(ctx: DockerContext, id: ContainerId, signal: AbortSignal | undefined): Promise<ByteStream> {
