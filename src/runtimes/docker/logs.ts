@@ -1,4 +1,5 @@
 /** Method 22: history and live output without gap and duplicate. 8 and 12 are views of it. */
+import { EngineError } from "../../docker-api/engine-error.ts";
 import type { LogChunk, LogsStreamOptions } from "../../runtime/types.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
@@ -134,11 +135,15 @@ async function* liveEntries(source: LogSource, seen: LastSeen, until: number | u
     } catch (thrown) {
       if (end.aborted && !stop.aborted) return;
       // Removed: that is the end of a log, not a failure.
-      if (isNoSuchContainer(thrown)) return;
+      if (isNoSuchContainer(thrown) || isMarkedForRemoval(thrown)) return;
       throw thrown;
     }
     await new Promise((resolve) => setTimeout(resolve, restartPollMs));
   }
+}
+
+function isMarkedForRemoval(thrown: unknown): boolean {
+  return thrown instanceof EngineError && thrown.status === 409 && /dead or marked for removal/i.test(thrown.engineMessage);
 }
 
 async function goesOn({ ctx, engineId }: LogSource, stop: AbortSignal): Promise<boolean> {
