@@ -1,7 +1,7 @@
 /** A dockerd of the bench's own: its own data, sockets and containerd, nothing shared with one the host may run. */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { unmountBelow } from "../test/support/dockerd.ts";
+import { unmountBelow } from "../test/support/engine-process.ts";
 import { type EngineProcess, startEngine } from "./engine-process.ts";
 
 export interface DockerdOptions {

@@ -55,12 +55,15 @@ export function decodePathStat(header: string | readonly string[] | undefined): 
   if (typeof name !== "string" || typeof size !== "number" || typeof mode !== "number") {
     throw new BerthError("internal", `the engine's ${pathStatHeader} header lacks name, size or mode`);
   }
+  const kernelMode = kernelFileMode(mode);
+  // Podman names the path itself where there is no link.
+  const isLink = (kernelMode & typeMask) === 0o120000;
   return {
     name,
     size,
-    mode: kernelFileMode(mode),
+    mode: kernelMode,
     ...(typeof mtime === "string" ? { mtime } : {}),
-    linkTarget: typeof linkTarget === "string" ? linkTarget : "",
+    linkTarget: isLink && typeof linkTarget === "string" ? linkTarget : "",
   };
 }
 

@@ -85,6 +85,8 @@ export interface InfoReport {
   readonly Labels: readonly string[] | null;
   readonly ExperimentalBuild: boolean;
   readonly ServerVersion: string;
+  /** Podman only, which builds with it. */
+  readonly BuildahVersion?: string | undefined;
   readonly Runtimes: Readonly<Record<string, { readonly path?: string | undefined; readonly runtimeArgs?: readonly string[] | null | undefined }>>;
   readonly DefaultRuntime: string;
   readonly Swarm: {

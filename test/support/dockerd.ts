@@ -1,9 +1,9 @@
 /** A dockerd of a test's own: its data, sockets, containerd and control groups, nothing shared with one the host may run. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:http";
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { end, removeControlGroup, unmountBelow, untilItAnswers } from "./engine-process.ts";
 
 export interface Dockerd {
   readonly socket: string;
@@ -15,9 +15,6 @@ export interface Dockerd {
   /** As a power cut would. */
   kill(): Promise<void>;
 }
-
-const readyWithinMs = 90_000;
-const stopWithinMs = 30_000;
 
 /** Starts Debian's dockerd and waits until it answers. Wants net, mount and pid namespaces of the test's own. */
 export async function startDockerd(): Promise<Dockerd> {
@@ -57,58 +54,8 @@ function argumentsOf(dir: string, socket: string, cgroup: string): readonly stri
   ];
 }
 
-async function untilItAnswers(child: ChildProcess, socket: string): Promise<void> {
-  const deadline = Date.now() + readyWithinMs;
-  while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
-    if (await answersPing(socket)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("no answer");
-}
-
-function answersPing(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = get({ socketPath, path: "/_ping", agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.once("error", () => resolve(false));
-  });
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill(signal);
-  const timer = setTimeout(() => child.kill("SIGKILL"), stopWithinMs);
-  await gone;
-  clearTimeout(timer);
-}
-
 function cleanUp(dir: string, cgroup: string): void {
-  const base = "/sys/fs/cgroup";
-  const hierarchies = readdirSync(base, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const path of [base, ...hierarchies.map(({ name }) => join(base, name))].map((parent) => join(parent, cgroup))) removeGroups(path);
+  removeControlGroup(cgroup);
   unmountBelow(dir);
   rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-}
-
-/** What a container that would not end has left mounted, in the namespaces of this test. Last mounted first. */
-export function unmountBelow(dir: string): void {
-  const targets = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .filter((target) => target.startsWith(`${dir}/`));
-  for (const target of targets.reverse()) spawnSync("umount", ["-l", target]);
-}
-
-/** Deepest first. A group that still holds a process stays; the namespaces take that with them. */
-function removeGroups(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeGroups(join(path, entry.name));
-  try {
-    rmdirSync(path);
-  } catch {
-    // Busy.
-  }
 }

@@ -69,7 +69,7 @@ export async function importImage(
   checkTarget(repo, tag);
   const changes = changeLines(o.changes);
   const platform = o.platform === undefined ? undefined : platformText(o.platform);
-  const query = { fromSrc: "-", repo, tag: repo === undefined ? undefined : (tag ?? "latest"), message: o.message ?? "Imported from -", changes, platform };
+  const query = { fromSrc: "-", ...importedName(ctx, repo, tag), message: o.message ?? "Imported from -", changes, platform };
   try {
     const { body } = await ctx.client.stream("POST", "/images/create", { query, upload: notEmpty(tar), timeoutMs: noTimeout });
     let id: string | undefined;
@@ -94,6 +94,12 @@ async function* notEmpty(tar: ByteSource): AsyncGenerator<Buffer, void, void> {
     yield chunk;
   }
   if (isEmpty) throw new BerthError("invalid_spec", "the archive is empty; hand in a tar of a root file system");
+}
+
+/** Podman looks at the repository only. */
+function importedName(ctx: DockerContext, repo: string | undefined, tag = "latest"): { readonly repo?: string; readonly tag?: string } {
+  if (repo === undefined) return {};
+  return ctx.facts.isPodman ? { repo: `${repo}:${tag}` } : { repo, tag };
 }
 
 export async function exportContainer(ctx: DockerContext, id: ContainerId, signal: AbortSignal | undefined): Promise<ByteStream> {

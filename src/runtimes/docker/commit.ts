@@ -4,6 +4,7 @@ import { BerthError } from "../../errors.ts";
 import type { CommitOptions, CommitOutcome } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { DockerContext } from "./context.ts";
+import { imageDigest } from "./image-names.ts";
 import { emptiedOwnLabels } from "./labels.ts";
 import { inspectEngine } from "./lifecycle.ts";
 import { changeLines, checkTarget } from "./new-image.ts";
@@ -31,6 +32,6 @@ export async function commitContainer(ctx: DockerContext, id: ContainerId, o: Co
     const committed = await ctx.client.object<IdAnswer>("POST", "/commit", { query, json, timeoutMs: noTimeout });
     const image = text(committed.Id);
     if (image === undefined) throw new BerthError("internal", "the engine committed a container and named no image");
-    return { id: image.startsWith("sha256:") ? image : `sha256:${image}` };
+    return { id: imageDigest(image) };
   });
 }

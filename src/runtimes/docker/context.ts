@@ -9,6 +9,8 @@ export interface EngineFacts {
   readonly name: string;
   readonly serverVersion: string;
   readonly apiVersion: string;
+  /** It is Podman, whose answers are Docker's in form and not always in content. */
+  readonly isPodman: boolean;
   readonly memoryBytes: number;
   readonly cgroupVersion: string;
   readonly cgroupDriver: string;

@@ -15,6 +15,7 @@ import { createBody, type ImageFacts } from "./create-body.ts";
 import { engineRef } from "./engine-ref.ts";
 import { stampedLabels } from "./labels.ts";
 import type { SharedModes } from "./network-fields.ts";
+import { podmanBody } from "./podman.ts";
 import { portOverride } from "./port-override.ts";
 import { text, texts } from "./read.ts";
 
@@ -35,7 +36,7 @@ export async function createContainer(ctx: DockerContext, id: ContainerId, input
     });
     await checkAttachments(ctx, spec);
     const labels = stampedLabels({ id, spec, warnings: [...warnings, ...made.warnings], port });
-    const engineId = await send(ctx, id, spec, { ...made.body, Labels: labels });
+    const engineId = await send(ctx, id, spec, { ...(ctx.facts.isPodman ? podmanBody(made.body) : made.body), Labels: labels });
     await connectOtherLegs(ctx, engineId, spec);
     ctx.ids.remember(id, { engineId, spec, port });
   });

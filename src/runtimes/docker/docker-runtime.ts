@@ -24,6 +24,7 @@ import { inspectEngine, killContainer, removeContainer, renameContainer, restart
 import { listContainers } from "./list.ts";
 import { logsStream } from "./logs.ts";
 import { networksFacet } from "./networks.ts";
+import { capabilitiesOf } from "./podman.ts";
 import { pullImage, pullProgress, pushImage, resolveImage } from "./pull.ts";
 import { stateFromInspect } from "./state.ts";
 import { containerStats, statsStream } from "./stats.ts";
@@ -42,7 +43,7 @@ export class DockerRuntime extends BaseRuntime {
   readonly #ctx: DockerContext;
 
   constructor(ctx: DockerContext) {
-    super({ backend: "docker", capabilities: dockerCapabilities, extras: extrasOf(ctx) });
+    super({ backend: "docker", capabilities: capabilitiesOf(ctx.facts, dockerCapabilities), extras: extrasOf(ctx) });
     this.#ctx = ctx;
   }
 
@@ -79,6 +80,7 @@ export class DockerRuntime extends BaseRuntime {
   }
 
   override async updateContainerResources(id: ContainerId, update: ContainerResourceUpdate, o?: t.CallOptions): Promise<ContainerUpdateOutcome> {
+    if (this.capabilities.updateContainerResources.support === "unsupported") return await this.unsupported("updateContainerResources");
     return await changing(o, () => updateResources(this.#ctx, id, update));
   }
 

@@ -75,9 +75,13 @@ export class EngineIds {
   }
 }
 
-/** 404 is also the answer for an unknown path, image or exec. */
+/** 404 is also the answer for an unknown path, image or exec; Podman says 500 of a container that goes while it looks. */
 export function isNoSuchContainer(thrown: unknown): thrown is EngineError {
-  return thrown instanceof EngineError && thrown.status === 404 && /no such container/i.test(thrown.engineMessage);
+  if (!(thrown instanceof EngineError)) return false;
+  const { status, engineMessage } = thrown;
+  return (
+    (status === 404 && /no such container/i.test(engineMessage)) || (status === 500 && /does not exist in database: no such container/.test(engineMessage))
+  );
 }
 
 export function noSuchContainer(id: ContainerId, cause?: unknown): BerthError {

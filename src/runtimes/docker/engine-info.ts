@@ -5,7 +5,7 @@ import type { EngineEndpoint } from "../../docker-api/endpoint.ts";
 import type { DiskUsageReport, InfoReport } from "../../docker-api/system.ts";
 import type { DiskUsage, RuntimeInfo } from "../../runtime/extras.ts";
 import type { DockerContext, EngineFacts } from "./context.ts";
-import { canonicalTag } from "./image-names.ts";
+import { canonicalTag, imageDigest } from "./image-names.ts";
 import { ownIdOf } from "./labels.ts";
 import { instantOfSeconds, items, number, text, texts } from "./read.ts";
 
@@ -16,6 +16,7 @@ export async function engineFacts(client: EngineClient, endpoint: EngineEndpoint
     name: text(info.Name) ?? "",
     serverVersion: text(info.ServerVersion) ?? "unknown",
     apiVersion,
+    isPodman: text(info.BuildahVersion) !== undefined,
     memoryBytes: number(info.MemTotal) ?? Number.MAX_SAFE_INTEGER,
     cgroupVersion: text(info.CgroupVersion) ?? "1",
     cgroupDriver: text(info.CgroupDriver) ?? "",
@@ -58,7 +59,7 @@ export async function diskUsage({ client }: DockerContext, signal: AbortSignal |
   const positive = (value: number | null | undefined): number => Math.max(0, number(value) ?? 0);
   return {
     images: items(found.Images).map((image) => ({
-      id: image.Id ?? "",
+      id: imageDigest(image.Id ?? ""),
       references: texts(image.RepoTags)
         .filter((tag) => tag !== "<none>:<none>")
         .map(canonicalTag),

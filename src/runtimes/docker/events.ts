@@ -11,6 +11,7 @@ import { isRecord } from "../../spec/descriptor.ts";
 import { signalOfExitCode } from "../../spec/signals.ts";
 import type { DockerContext } from "./context.ts";
 import { ownIdOf, visibleLabels } from "./labels.ts";
+import { dockerAction } from "./podman.ts";
 import { number, stringRecord } from "./read.ts";
 import { releasing } from "./releasing.ts";
 
@@ -36,19 +37,19 @@ export async function engineEvents(ctx: DockerContext, o: EventsOptions): Promis
   const query = { since: only, until, filters: encodeFilters({ type: types }) };
   const { body } = await ctx.client.stream("GET", "/events", { query, signal: o.signal });
   return releasing(
-    guardedStream(() => read(body, after), o.signal),
+    guardedStream(() => read(body, after, ctx.facts.isPodman), o.signal),
     () => body.close(),
   );
 }
 
-async function* read(body: AsyncIterable<Uint8Array>, after: Cursor | undefined): AsyncGenerator<RuntimeEvent> {
+async function* read(body: AsyncIterable<Uint8Array>, after: Cursor | undefined, isPodman: boolean): AsyncGenerator<RuntimeEvent> {
   let sequence = 0;
   const outOfMemory = new Set<string>();
   let skipping = after !== undefined;
   for await (const line of jsonLines(body)) {
     if (!isRecord(line)) throw new BerthError("internal", "the engine sent an event that is no object");
     const message = line as Received<EventMessage>;
-    const event = eventOf(message, sequence + 1);
+    const event = eventOf(message, sequence + 1, isPodman);
     if (event === undefined) continue;
     if (skipping && after !== undefined) {
       const timeNano = timeOf(message);
@@ -78,9 +79,10 @@ function timeOf(message: Received<EventMessage>): number {
   return number(message.timeNano) ?? (number(message.time) ?? 0) * 1e9;
 }
 
-function eventOf(message: Received<EventMessage>, sequence: number): RuntimeEvent | undefined {
+function eventOf(message: Received<EventMessage>, sequence: number, isPodman: boolean): RuntimeEvent | undefined {
   const type = types.find((one) => one === message.Type);
-  const action = message.Action ?? message.status;
+  const word = message.Action ?? message.status;
+  const action = isPodman && typeof word === "string" ? dockerAction(type ?? "", word) : word;
   if (type === undefined || typeof action !== "string") return undefined;
   const id = message.Actor?.ID ?? message.id ?? "";
   const attributes = stringRecord(message.Actor?.Attributes);

@@ -41,16 +41,25 @@ export async function startExec(ctx: DockerContext, id: ContainerId, o: ExecProc
       throw wrongState(id, thrown);
     }
   });
-  const size = o.size !== undefined && isApiVersion(ctx.facts.apiVersion, "1.42") ? { ConsoleSize: [o.size.rows, o.size.cols] } : {};
   let socket: Duplex;
   try {
-    socket = await ctx.client.upgrade(`/exec/${execId}/start`, { json: { Detach: false, Tty: o.tty === true, ...size }, timeoutMs: startTimeoutMs });
+    socket = await ctx.client.upgrade(`/exec/${execId}/start`, {
+      json: { Detach: false, Tty: o.tty === true, ...firstSize(ctx, o) },
+      timeoutMs: startTimeoutMs,
+    });
   } catch (thrown) {
     throw wrongState(id, thrown);
   }
   const channels = (["stdout", "stderr"] as const).filter((channel) => o.tty === true || (channel === "stdout" ? o.attachStdout : o.attachStderr) === true);
   const output = new DemultiplexedOutput(socket, { tty: o.tty === true, where: ctx.client.where, discardUnclaimed: true, channels });
   return { execId, engineId, groupNames: [engineId, `${nativeName(id)}.`], marker, socket, output };
+}
+
+/** Podman has names of its own for it. */
+function firstSize(ctx: DockerContext, { size }: ExecProcessOptions): object {
+  if (size === undefined) return {};
+  if (ctx.facts.isPodman) return { h: size.rows, w: size.cols };
+  return isApiVersion(ctx.facts.apiVersion, "1.42") ? { ConsoleSize: [size.rows, size.cols] } : {};
 }
 
 function createBody(o: ExecProcessOptions, marker: string): ExecCreateBody {
@@ -87,7 +96,9 @@ export async function inspectExec(ctx: DockerContext, { execId }: Pick<ExecInsta
   try {
     const found = await ctx.client.object<ExecInspect>("GET", `/exec/${execId}/json`);
     const pid = number(found.Pid);
-    return { running: found.Running === true, exitCode: number(found.ExitCode), pid: pid === undefined || pid <= 0 ? undefined : pid };
+    // Podman has an exit code of 0 from the beginning on.
+    const isOpen = ctx.facts.isPodman && found.CanRemove !== true;
+    return { running: found.Running === true, exitCode: isOpen ? undefined : number(found.ExitCode), pid: pid === undefined || pid <= 0 ? undefined : pid };
   } catch (thrown) {
     if (thrown instanceof EngineError && (thrown.status === 404 || thrown.status === 409)) return undefined;
     throw thrown;

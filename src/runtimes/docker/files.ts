@@ -132,7 +132,9 @@ const badTarget = /read-only|cannot overwrite|extraction point|processing tar fi
 function pathFailure(path: string, thrown: unknown): unknown {
   if (!(thrown instanceof EngineError)) return thrown;
   const { status, engineMessage } = thrown;
-  if (status === 403 || (status >= 500 && badTarget.test(engineMessage)))
+  // Podman's words for what an archive cannot be put over.
+  const cannotPut = /copier: put|error during bulk transfer/.test(engineMessage) && !/no space left/.test(engineMessage);
+  if (status === 403 || (status >= 500 && (cannotPut || badTarget.test(engineMessage))))
     return new BerthError("invalid_spec", `${path}: ${engineMessage}`, { id: path, cause: thrown });
   const isMissing = status === 404 && !/no such container/i.test(engineMessage);
   if (isMissing || (status !== 404 && status !== 400 && /not a directory|too many links/i.test(engineMessage)))

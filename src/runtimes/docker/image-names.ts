@@ -20,6 +20,11 @@ export function canonicalTag(tag: string): string {
   }
 }
 
+/** Podman leaves out the algorithm in places. */
+export function imageDigest(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id;
+}
+
 /** `fromImage` and `tag` of a pull: a digest takes the tag's place. */
 export function pullQuery(reference: Reference): { readonly fromImage: string; readonly tag: string } {
   return { fromImage: `${reference.registry}/${reference.path}`, tag: reference.digest ?? reference.tag ?? "latest" };

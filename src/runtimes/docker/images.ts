@@ -12,7 +12,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import type { ImageHistoryEntry, ImageInfo, ImageInspectInfo, ImageSearchResult, PruneResult } from "../../runtime/types.ts";
 import { parseReference } from "../../spec/reference.ts";
 import type { DockerContext } from "./context.ts";
-import { canonicalTag, engineImageName, imageFailure } from "./image-names.ts";
+import { canonicalTag, engineImageName, imageDigest, imageFailure } from "./image-names.ts";
 import { visibleLabels } from "./labels.ts";
 import { pruneFilters } from "./prune-filters.ts";
 import { entries, instantOfSeconds, items, number, text, texts } from "./read.ts";
@@ -79,7 +79,7 @@ export async function inspectImage(ctx: DockerContext, image: string, signal: Ab
 export async function imageHistory(ctx: DockerContext, image: string, signal: AbortSignal | undefined): Promise<readonly ImageHistoryEntry[]> {
   const found = await aboutImage(image, (path) => ctx.client.list<ImageHistoryItem>("GET", `${path}/history`, { signal }));
   return found.map((row, index) => ({
-    id: index === 0 ? (text(row.Id) ?? "<missing>") : "<missing>",
+    id: index === 0 ? imageDigest(text(row.Id) ?? "<missing>") : "<missing>",
     created: Math.max(0, number(row.Created) ?? 0),
     createdBy: row.CreatedBy ?? "",
     tags: index === 0 ? texts(row.Tags).map(canonicalTag) : [],
@@ -123,7 +123,18 @@ function isTag(image: string): boolean {
 }
 
 async function remove(ctx: DockerContext, path: string, force: boolean): Promise<void> {
-  await ctx.client.list<ImageDeleteItem>("DELETE", path, { query: { force } });
+  if (!force || !ctx.facts.isPodman) return void (await ctx.client.list<ImageDeleteItem>("DELETE", path, { query: { force } }));
+  try {
+    await ctx.client.list<ImageDeleteItem>("DELETE", path);
+  } catch (thrown) {
+    if (!isInUse(thrown)) throw thrown;
+    // By force Podman would remove the containers with the image: only its names go.
+    await ctx.client.done("POST", `/libpod${path}/untag`);
+  }
+}
+
+function isInUse(thrown: unknown): boolean {
+  return thrown instanceof EngineError && /in use by|used by/i.test(thrown.engineMessage);
 }
 
 type PruneOptions = NonNullable<Parameters<Runtime["pruneImages"]>[0]>;
@@ -147,7 +158,7 @@ function pruneConditions(o: PruneOptions): Readonly<Record<string, readonly stri
 function deletedOf(deleted: readonly Received<ImageDeleteItem>[]): readonly string[] {
   return deleted.flatMap((item) => {
     const [untagged, digest] = [text(item.Untagged), text(item.Deleted)];
-    return [...(untagged === undefined ? [] : [canonicalTag(untagged)]), ...(digest === undefined ? [] : [digest])];
+    return [...(untagged === undefined ? [] : [canonicalTag(untagged)]), ...(digest === undefined ? [] : [imageDigest(digest)])];
   });
 }
 

@@ -45,7 +45,7 @@ export function detailsOf(found: Inspected): ContainerInspectDetails {
     labels: ownLabels(found, spec),
     mounts: mountsOf(found),
     warnings,
-    command: [found.Path ?? "", ...texts(found.Args)].filter((word, index) => index > 0 || word !== ""),
+    command: commandOf(found),
     env: environmentOf(found, spec),
     workingDir: text(config?.WorkingDir) ?? "/",
     user: text(config?.User),
@@ -53,6 +53,13 @@ export function detailsOf(found: Inspected): ContainerInspectDetails {
     tty: config?.Tty === true,
     spec: spec === undefined ? undefined : describedSpec(spec),
   };
+}
+
+function commandOf({ Path: path, Args: args, Config: config }: Inspected): readonly string[] {
+  const command = [path ?? "", ...texts(args)].filter((word, index) => index > 0 || word !== "");
+  const [only, ...others] = [...texts(config?.Entrypoint), ...texts(config?.Cmd)].filter((word) => word !== "");
+  // Podman repeats a program that has no arguments as its own.
+  return only !== undefined && others.length === 0 && command.length === 2 && command.every((word) => word === only) ? [only] : command;
 }
 
 /** The image's labels stand among them for the engine; the container's own are those it was made with. */
@@ -108,7 +115,8 @@ const mountTypes = ["bind", "volume", "tmpfs"] as const;
 
 function healthOf(found: Inspected): HealthDetail | undefined {
   const health = found.State?.Health;
-  if (health === undefined || health === null) return undefined;
+  // Podman has one without a word for a container that is not checked.
+  if (health === undefined || health === null || health.Status === "") return undefined;
   const log = items(health.Log).flatMap((probe) => {
     const [start, end] = [instant(probe?.Start), instant(probe?.End)];
     return start === undefined || end === undefined ? [] : [{ start, end, exitCode: number(probe?.ExitCode) ?? 0, output: probe?.Output ?? "" }];

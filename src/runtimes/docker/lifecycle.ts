@@ -1,4 +1,5 @@
 /** Methods 4, 5, 6, 19, 28, 39 and 40. The engine serialises what it does to one container. */
+import { setTimeout as delay } from "node:timers/promises";
 import { isApiVersion } from "../../docker-api/api-version.ts";
 import type { ContainerInspect } from "../../docker-api/container-inspect.ts";
 import { EngineError } from "../../docker-api/engine-error.ts";
@@ -9,11 +10,23 @@ import { type ContainerId, containerIdToString } from "../../spec/container-id.t
 import type { DockerContext } from "./context.ts";
 import { stopSeconds } from "./create-body.ts";
 import { isNoSuchContainer, type KnownContainer, noSuchContainer } from "./engine-ids.ts";
+import { foreverSeconds } from "./podman.ts";
 import { number, text } from "./read.ts";
 
-export function inspectEngine(ctx: DockerContext, engineId: string, signal?: AbortSignal): Promise<Received<ContainerInspect>> {
-  return ctx.client.object<ContainerInspect>("GET", `/containers/${engineId}/json`, { signal });
+export async function inspectEngine(ctx: DockerContext, engineId: string, signal?: AbortSignal): Promise<Received<ContainerInspect>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ctx.client.object<ContainerInspect>("GET", `/containers/${engineId}/json`, { signal });
+    } catch (thrown) {
+      // Podman fails over a process that ends while it looks.
+      const passes = thrown instanceof EngineError && /cgroup: no such process/.test(thrown.engineMessage);
+      if (!passes || attempt === inspectAttempts) throw thrown;
+      await delay(20);
+    }
+  }
 }
+
+const inspectAttempts = 5;
 
 /** A change waits for the waits that were asked for before it. */
 async function change<T>(ctx: DockerContext, id: ContainerId, call: (container: KnownContainer) => Promise<T>): Promise<T> {
@@ -38,7 +51,8 @@ export async function startContainer(ctx: DockerContext, id: ContainerId): Promi
 async function startFailure(ctx: DockerContext, id: ContainerId, engineId: string, thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof EngineError) || isNoSuchContainer(thrown)) return thrown;
   const { engineMessage } = thrown;
-  if (/paused|marked for removal|being removed|removal of container/i.test(engineMessage)) return new BerthError("conflict", engineMessage, { cause: thrown });
+  if (/paused|marked for removal|being removed|removal of container|must be in Created or Stopped state/i.test(engineMessage))
+    return new BerthError("conflict", engineMessage, { cause: thrown });
   const key = containerIdToString(id);
   return new BerthError("start_failed", `cannot start container ${key}: ${engineMessage}`, {
     id: key,
@@ -84,7 +98,16 @@ export async function stopContainer(ctx: DockerContext, id: ContainerId, timeout
 
 async function stop(ctx: DockerContext, engineId: string, seconds: number, signal: string | undefined): Promise<void> {
   const timeoutMs = seconds < 0 ? 0 : seconds * 1000 + killPatienceMs;
-  await ctx.client.done("POST", `/containers/${engineId}/stop`, { query: { t: seconds, signal }, timeoutMs });
+  const query = { t: seconds < 0 && ctx.facts.isPodman ? foreverSeconds : seconds, signal };
+  const send = (): Promise<number> => ctx.client.done("POST", `/containers/${engineId}/stop`, { query, timeoutMs });
+  try {
+    await send();
+  } catch (thrown) {
+    // Podman stops nothing that is paused.
+    if (!(thrown instanceof EngineError && /running or paused, refusing/.test(thrown.engineMessage))) throw thrown;
+    await ctx.client.done("POST", `/containers/${engineId}/unpause`);
+    await send();
+  }
 }
 
 /** The engine's own restart, told as one. With a signal of the caller's, engines before API 1.42 are asked for a stop and a start. */
@@ -132,12 +155,18 @@ export async function killContainer(ctx: DockerContext, id: ContainerId, signal:
   await change(ctx, id, async ({ engineId }) => {
     try {
       // Real-time signals have names of their own in every engine; their numbers are the same.
+      if (name === "SIGKILL" && ctx.facts.isPodman) await thaw(ctx, engineId);
       await ctx.client.done("POST", `/containers/${engineId}/kill`, { query: { signal: value < 32 ? name : value } });
     } catch (thrown) {
       throw isNotRunning(thrown) ? notRunning(id, thrown) : thrown;
     }
     if (name === "SIGKILL") await ctx.client.done("POST", `/containers/${engineId}/wait`, { query: { condition: "not-running" }, timeoutMs: killPatienceMs });
   });
+}
+
+/** Podman waits for the end of what it kills and leaves it frozen meanwhile. */
+async function thaw(ctx: DockerContext, engineId: string): Promise<void> {
+  if ((await inspectEngine(ctx, engineId)).State?.Paused === true) await ctx.client.done("POST", `/containers/${engineId}/unpause`);
 }
 
 /** dockerd says 409, older ones and Podman 500. */
@@ -155,12 +184,20 @@ function notRunning(id: ContainerId, cause: unknown): BerthError {
 export async function removeContainer(ctx: DockerContext, id: ContainerId, keepAnonymousVolumes: boolean): Promise<void> {
   await change(ctx, id, async ({ engineId }) => {
     try {
-      await ctx.client.done("DELETE", `/containers/${engineId}`, { query: { force: 1, v: keepAnonymousVolumes ? 0 : 1 }, timeoutMs: startTimeoutMs });
+      await sendRemoval(ctx, engineId, !keepAnonymousVolumes);
     } catch (thrown) {
       throw await removalFailure(ctx, id, engineId, thrown);
     }
     ctx.ids.forget(id);
   });
+}
+
+async function sendRemoval(ctx: DockerContext, engineId: string, volumes: boolean): Promise<void> {
+  const path = `/containers/${engineId}`;
+  if (!ctx.facts.isPodman) return void (await ctx.client.done("DELETE", path, { query: { force: 1, v: volumes ? 1 : 0 }, timeoutMs: startTimeoutMs }));
+  // By Docker's path Podman would first stop it, for as long as a stop may take; one that goes on already it would wait out.
+  if ((await inspectEngine(ctx, engineId)).State?.Status === "stopping") await ctx.client.done("POST", `/libpod${path}/kill`, { query: { signal: "KILL" } });
+  await ctx.client.done("DELETE", `/libpod${path}`, { query: { force: true, timeout: 0, volumes }, timeoutMs: startTimeoutMs });
 }
 
 /** Somebody else's removal may have won: then the second one finds nothing. */

@@ -33,6 +33,29 @@ export async function* framedEntries(body: AsyncIterable<Uint8Array>): AsyncGene
   }
 }
 
+/**
+ * Podman tells a line in two pieces where a buffer ended in it: they are put together. What is still open when the body ends is
+ * a line without an end; `keepOpen` leaves it out, for a reader who will ask for the rest of the log and be told it again.
+ */
+export async function* joined(source: AsyncIterable<readonly EngineLogEntry[]>, o: { readonly keepOpen: boolean }): AsyncGenerator<readonly EngineLogEntry[]> {
+  const open = new Map<EngineLogEntry["stream"], EngineLogEntry>();
+  for await (const entries of source) yield entries.flatMap((entry) => completed(open, entry));
+  if (!o.keepOpen) yield [...open.values()];
+}
+
+/** What is whole by this entry; the rest of it stays open. */
+function completed(open: Map<EngineLogEntry["stream"], EngineLogEntry>, entry: EngineLogEntry): readonly EngineLogEntry[] {
+  const before = open.get(entry.stream);
+  const { bytes, ...line } = before === undefined ? entry : { ...before, bytes: Buffer.concat([before.bytes, entry.bytes]) };
+  open.delete(entry.stream);
+  const pieces: EngineLogEntry[] = [];
+  for (let from = 0; from < bytes.length; from += pieceBytes) pieces.push({ ...line, bytes: bytes.subarray(from, from + pieceBytes) });
+  const last = pieces.at(-1);
+  if (last === undefined || last.bytes.at(-1) === newline || last.bytes.length === pieceBytes) return pieces;
+  open.set(entry.stream, last);
+  return pieces.slice(0, -1);
+}
+
 /** A terminal's log has no frames: entries end with their newline, or at the length at which engines cut. */
 export async function* terminalEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<readonly EngineLogEntry[]> {
   let rest: Uint8Array = new Uint8Array();

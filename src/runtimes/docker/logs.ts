@@ -1,4 +1,5 @@
 /** Method 22: history and live output without gap and duplicate. 8 and 12 are views of it. */
+import { setTimeout as delay } from "node:timers/promises";
 import { EngineError } from "../../docker-api/engine-error.ts";
 import type { LogChunk, LogsStreamOptions } from "../../runtime/types.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
@@ -6,7 +7,7 @@ import type { ContainerId } from "../../spec/container-id.ts";
 import type { DockerContext } from "./context.ts";
 import { isNoSuchContainer, type KnownContainer } from "./engine-ids.ts";
 import { inspectEngine } from "./lifecycle.ts";
-import { type EngineLogEntry, engineTime, framedEntries, terminalEntries } from "./log-lines.ts";
+import { type EngineLogEntry, engineTime, framedEntries, joined, terminalEntries } from "./log-lines.ts";
 import { releasing } from "./releasing.ts";
 import { stateFromInspect } from "./state.ts";
 import type { AnswerBody } from "../../docker-api/answer-body.ts";
@@ -72,7 +73,7 @@ async function* chunks(source: LogSource, o: LogsStreamOptions, first: AnswerBod
   const show = ({ stream, bytes, time }: EngineLogEntry): LogChunk =>
     o.timestamps === true ? { stream, bytes, timestamp: new Date(time) } : { stream, bytes };
   try {
-    const history = counted(entriesOf(source, first), seen);
+    const history = counted(entriesOf(source, first, { goesOn: o.follow === true }), seen);
     for await (const entries of o.tail === undefined ? history : lastLines(history, o.tail)) for (const entry of entries) yield show(entry);
     if (o.follow !== true) return;
     for await (const entries of liveEntries(source, seen, o.until, stop)) for (const entry of entries) yield show(entry);
@@ -84,8 +85,9 @@ async function* chunks(source: LogSource, o: LogsStreamOptions, first: AnswerBod
 /** As many as came at once: one step of an iteration for each would cost many times the work on a line. */
 type Entries = readonly EngineLogEntry[];
 
-function entriesOf({ tty }: LogSource, body: AnswerBody): AsyncGenerator<Entries> {
-  return tty ? terminalEntries(body) : framedEntries(body);
+function entriesOf({ ctx, tty }: LogSource, body: AnswerBody, o: { readonly goesOn: boolean }): AsyncGenerator<Entries> {
+  const entries = tty ? terminalEntries(body) : framedEntries(body);
+  return ctx.facts.isPodman ? joined(entries, { keepOpen: o.goesOn }) : entries;
 }
 
 async function* counted(source: AsyncIterable<Entries>, seen: LastSeen): AsyncGenerator<Entries> {
@@ -121,29 +123,59 @@ const restartPollMs = 100;
 
 /** What comes after the history, over restarts by policy, to the end of the container. */
 async function* liveEntries(source: LogSource, seen: LastSeen, until: number | undefined, stop: AbortSignal): AsyncGenerator<Entries> {
+  const { isPodman } = source.ctx.facts;
   const end = until === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(Math.max(0, Math.ceil(until * 1000 - Date.now())))]);
   for (;;) {
     try {
       const body = await open(source, { follow: true, since: seen.since }, end);
-      const isNew = seen.filter();
-      for await (const entries of entriesOf(source, body)) {
-        const fresh = entries.filter(isNew);
-        for (const entry of fresh) seen.add(entry);
-        yield fresh;
+      if (!isPodman) yield* unseen(entriesOf(source, body, { goesOn: false }), seen);
+      else {
+        using _watch = closedAfterEnd(source, body);
+        yield* unseen(entriesOf(source, body, { goesOn: true }), seen);
       }
-      if (!(await goesOn(source, stop))) return;
+      if (await goesOn(source, stop)) {
+        await delay(restartPollMs);
+        continue;
+      }
+      if (isPodman) yield* unseen(entriesOf(source, await open(source, { follow: false, since: seen.since }, end), { goesOn: false }), seen);
+      return;
     } catch (thrown) {
       if (end.aborted && !stop.aborted) return;
       // Removed: that is the end of a log, not a failure.
       if (isNoSuchContainer(thrown) || isMarkedForRemoval(thrown)) return;
       throw thrown;
     }
-    await new Promise((resolve) => setTimeout(resolve, restartPollMs));
   }
 }
 
 function isMarkedForRemoval(thrown: unknown): boolean {
   return thrown instanceof EngineError && thrown.status === 409 && /dead or marked for removal/i.test(thrown.engineMessage);
+}
+
+async function* unseen(source: AsyncIterable<Entries>, seen: LastSeen): AsyncGenerator<Entries> {
+  const isNew = seen.filter();
+  for await (const entries of source) {
+    const fresh = entries.filter(isNew);
+    for (const entry of fresh) seen.add(entry);
+    yield fresh;
+  }
+}
+
+/** Podman looks for new lines four times a second. */
+const podmanDrainMs = 1_000;
+
+/** Podman follows for ever when a container ends in the moment in which the following begins: then the body is closed from here. */
+function closedAfterEnd({ ctx, engineId }: LogSource, body: AnswerBody): Disposable {
+  const done = new AbortController();
+  const { signal } = done;
+  const closing = async (): Promise<void> => {
+    await ctx.client.done("POST", `/containers/${engineId}/wait`, { query: { condition: "not-running" }, signal, timeoutMs: 0 });
+    await delay(podmanDrainMs, undefined, { signal });
+    body.close();
+  };
+  // An engine that goes closes the body, too.
+  closing().catch(() => {});
+  return { [Symbol.dispose]: () => done.abort() };
 }
 
 async function goesOn({ ctx, engineId }: LogSource, stop: AbortSignal): Promise<boolean> {

@@ -96,10 +96,10 @@ function networkFailure(nameOrId: string, thrown: unknown): unknown {
   const { status, engineMessage } = thrown;
   if (status === 404 && !/no such container/i.test(engineMessage))
     return new BerthError("not_found", `no network ${nameOrId} on this engine`, { id: nameOrId, cause: thrown });
-  if (/already in use|no available/i.test(engineMessage))
+  if (/already in use|no available|already allocated|failed to find free IP/i.test(engineMessage))
     return new BerthError("start_failed", engineMessage, { id: nameOrId, reason: engineMessage, cause: thrown });
   const conflict =
-    /active endpoints|has (active|associated) |predefined|pre-defined|already exists in network|already connected|is not connected|ambiguous|being used|sharing network namespace|cannot be (dis)?connected/i;
+    /active endpoints|has (active|associated) |predefined|pre-defined|already exists in network|already connected|is not connected|ambiguous|being used|sharing network namespace|cannot be (dis)?connected|invalid network mode/i;
   return conflict.test(engineMessage) ? new BerthError("conflict", engineMessage, { id: nameOrId, cause: thrown }) : thrown;
 }
 
@@ -157,12 +157,13 @@ function creationFailure(name: string, thrown: unknown): unknown {
 
 async function connect(ctx: DockerContext, nameOrId: string, id: ContainerId, o: NetworkConnectOptions): Promise<void> {
   const leg = completeConnection(nameOrId, { ...o }, "options");
-  if (leg.macAddress !== undefined && !takesAllLegs(ctx)) {
+  if (leg.macAddress !== undefined && !takesAllLegs(ctx) && !ctx.facts.isPodman) {
     throw new BerthError(
       "unsupported",
       `network ${nameOrId}: engines before API 1.44 give no MAC address to a later connection; name it when the container is created`,
     );
   }
+  refuseWithoutNetwork(ctx, nameOrId);
   await ctx.ids.use(id, undefined, async ({ engineId }) => {
     const network = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path));
     if (network.Name === "host" || network.Name === "none") throw predefined(network.Name);
@@ -172,8 +173,14 @@ async function connect(ctx: DockerContext, nameOrId: string, id: ContainerId, o:
   });
 }
 
+/** Podman has no networks of these names. */
+function refuseWithoutNetwork(ctx: DockerContext, name: string): void {
+  if (ctx.facts.isPodman && (name === "host" || name === "none")) throw predefined(name);
+}
+
 /** Of a container that does not run, an engine looks at the name only. */
 async function disconnect(ctx: DockerContext, nameOrId: string, id: ContainerId, force: boolean): Promise<void> {
+  refuseWithoutNetwork(ctx, nameOrId);
   await ctx.ids.use(id, undefined, async ({ engineId }) => {
     const network = await aboutNetwork(nameOrId, (path) => ctx.client.object<NetworkInspect>("GET", path));
     if (network.Name === "host" || network.Name === "none") throw predefined(network.Name);
@@ -181,10 +188,13 @@ async function disconnect(ctx: DockerContext, nameOrId: string, id: ContainerId,
   });
 }
 
+/** Podman has no filter that leaves it out. */
+const podmansDefault = "podman";
+
 /** An engine prunes networks whose containers do not run, too: each is looked at here. */
 async function pruneNetworks(ctx: DockerContext, o: NonNullable<Parameters<NetworksFacet["prune"]>[0]>): Promise<{ readonly deleted: readonly string[] }> {
   const [networks, containers] = await Promise.all([
-    ctx.client.list<NetworkInspect>("GET", "/networks", { query: { filters: encodeFilters({ type: ["custom"] }) } }),
+    ctx.client.list<NetworkInspect>("GET", "/networks", ctx.facts.isPodman ? {} : { query: { filters: encodeFilters({ type: ["custom"] }) } }),
     ctx.client.list<ContainerSummary>("GET", "/containers/json", { query: { all: 1 } }),
   ]);
   const used = new Set(containers.flatMap((container) => entries(container.NetworkSettings?.Networks).map(([name]) => name)));
@@ -192,7 +202,13 @@ async function pruneNetworks(ctx: DockerContext, o: NonNullable<Parameters<Netwo
   for (const network of networks) {
     const name = network.Name ?? "";
     const created = instant(network.Created)?.getTime() ?? 0;
-    if (used.has(name) || (o.until !== undefined && created >= o.until.getTime()) || !matchesLabels(stringRecord(network.Labels), o.labels ?? [])) continue;
+    if (
+      used.has(name) ||
+      (ctx.facts.isPodman && name === podmansDefault) ||
+      (o.until !== undefined && created >= o.until.getTime()) ||
+      !matchesLabels(stringRecord(network.Labels), o.labels ?? [])
+    )
+      continue;
     try {
       await aboutNetwork(network.Id ?? name, (path) => ctx.client.done("DELETE", path));
       deleted.push(name);

@@ -30,12 +30,27 @@ export async function pullImage(ctx: DockerContext, image: string, policy: PullP
   o.signal?.throwIfAborted();
   if (policy !== "always") {
     const local = await localImage(ctx, reference, o);
+    if (local !== undefined && policy === "newer" && ctx.facts.isPodman) return await pullIfReachable(ctx, image, auth, o);
     if (local !== undefined && (policy !== "newer" || (await isCurrent(ctx, reference, local, auth, o.signal)))) return;
     if (local === undefined && (policy === "never" || o.sourcePolicy === "local_only"))
       throw failure(image, "it is not on this engine, and may not be fetched");
   }
+  await pullWhole(ctx, image, auth, o);
+}
+
+async function pullWhole(ctx: DockerContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): Promise<void> {
   for await (const _ of await pullProgress(ctx, image, auth, o)) {
     // Its errors are what matters.
+  }
+}
+
+/** Podman cannot be asked what a registry has: it looks when it pulls. */
+async function pullIfReachable(ctx: DockerContext, image: string, auth: RegistryAuth | undefined, o: PullOptions): Promise<void> {
+  try {
+    await pullWhole(ctx, image, auth, o);
+  } catch (thrown) {
+    if (!isBerthError(thrown, "pull_failed")) throw thrown;
+    ctx.onWarning(`${image}: kept as it is here: ${messageOf(thrown)}`);
   }
 }
 
@@ -148,7 +163,8 @@ export function statusOf(message: Message, status: string): PullProgress {
   };
 }
 
-function failure(image: string, reason: string, cause?: unknown): BerthError {
+function failure(image: string, said: string, cause?: unknown): BerthError {
+  const reason = /no image found in (?:image index|manifest list) for architecture/.test(said) ? `no matching manifest: ${said}` : said;
   return new BerthError("pull_failed", `cannot pull ${image}: ${reason}`, { image, reason, cause });
 }
 
@@ -183,6 +199,8 @@ export async function resolveImage(ctx: DockerContext, image: string, auth: Regi
     return await distribution(ctx, reference, auth, o.signal);
   } catch (thrown) {
     if (!(thrown instanceof EngineError)) throw thrown;
+    if (ctx.facts.isPodman && /^not found$|not supported/i.test(thrown.engineMessage))
+      throw new BerthError("unsupported", `${image}: Podman cannot be asked what a registry has; pull it instead`, { image, cause: thrown });
     if (/not found|unknown/i.test(thrown.engineMessage)) throw new BerthError("not_found", `${image} is not in its registry`, { image, cause: thrown });
     throw failure(image, thrown.engineMessage, thrown);
   }

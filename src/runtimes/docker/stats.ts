@@ -1,12 +1,13 @@
 /** Methods 10 and 23. */
 import type { CpuStats, StatsReport } from "../../docker-api/stats.ts";
 import type { Received } from "../../docker-api/received.ts";
-import { BerthError } from "../../errors.ts";
+import { BerthError, isBerthError } from "../../errors.ts";
 import { guardedStream } from "../../runtime/guarded-stream.ts";
 import type { ContainerStats, StatsSample } from "../../runtime/types.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import type { DockerContext } from "./context.ts";
 import { isNoSuchContainer } from "./engine-ids.ts";
+import { isRunning } from "./inspect.ts";
 import { inspectEngine } from "./lifecycle.ts";
 import { entries, instant, items, number } from "./read.ts";
 import { stateFromInspect } from "./state.ts";
@@ -25,8 +26,15 @@ export async function containerStats(ctx: DockerContext, id: ContainerId, signal
 }
 
 /** `one-shot` spares the engine's second of measuring. */
-function report(ctx: DockerContext, engineId: string, signal: AbortSignal | undefined): Promise<Report> {
-  return ctx.client.object<StatsReport>("GET", `/containers/${engineId}/stats`, { query: { stream: 0, "one-shot": 1 }, signal });
+async function report(ctx: DockerContext, engineId: string, signal: AbortSignal | undefined): Promise<Report> {
+  try {
+    return await ctx.client.object<StatsReport>("GET", `/containers/${engineId}/stats`, { query: { stream: 0, "one-shot": 1 }, signal });
+  } catch (thrown) {
+    // Podman has none of a container that does not run, and may find that out behind the head of its answer.
+    const isPodmans = ctx.facts.isPodman && isBerthError(thrown, "internal");
+    if (isPodmans && !isRunning(await inspectEngine(ctx, engineId, signal))) return {};
+    throw thrown;
+  }
 }
 
 /** Engines send one sample a second; ours come at the caller's pace, so each is asked for. */
