@@ -99,6 +99,8 @@ class Input {
   #sent: Promise<void> = this.#begun.promise;
   #socket: SeqpacketSocket | undefined;
   #isOpen = true;
+  /** Ends the wait for a packet that is on its way: the socket never calls back for one that can no longer be written. */
+  #giveUp = (): void => {};
 
   constructor(path: string, name: string, isLive: () => boolean) {
     this.#path = path;
@@ -135,6 +137,7 @@ class Input {
 
   close(): void {
     this.#isOpen = false;
+    this.#giveUp();
     this.#begun.resolve();
     this.#socket?.destroy();
   }
@@ -144,7 +147,10 @@ class Input {
       const socket = this.#socket;
       if (!this.#isOpen || socket === undefined) throw this.#ended();
       const packet = Buffer.from(bytes.subarray(offset, offset + maxPacketBytes));
-      await new Promise<void>((resolve) => socket.write(packet, 0, packet.length, () => resolve()));
+      await new Promise<void>((resolve, reject) => {
+        this.#giveUp = () => reject(this.#ended());
+        socket.write(packet, 0, packet.length, () => resolve());
+      });
     }
   }
 
