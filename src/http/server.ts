@@ -202,7 +202,10 @@ function receive(o: HttpOptions, listener: ListenerOptions, request: IncomingMes
       finish(error);
     }
   };
-  void run();
+  run().catch((defect: unknown) => {
+    response.destroy();
+    finish(defect);
+  });
 }
 
 function admit(listener: ListenerOptions, request: IncomingMessage): Identity {
@@ -240,7 +243,8 @@ function fail(request: IncomingMessage, response: ServerResponse, dialect: Diale
   const body = JSON.stringify(errorBody(error, dialect));
   if (!request.complete) {
     response.shouldKeepAlive = false;
-    lingerOn(request.socket);
+    // A body that was left in the middle took the request's own socket from it.
+    if (response.socket !== null) lingerOn(response.socket);
   }
   response.writeHead(statusOf(error, dialect), { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   response.end(request.method === "HEAD" ? undefined : body);

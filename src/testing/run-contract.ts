@@ -48,8 +48,11 @@ export function runContract(o: ContractOptions): void {
     });
     after(async () => {
       if (opened === undefined) return;
-      await removeLeftovers(opened.runtime);
-      await opened.close();
+      try {
+        await removeLeftovers(opened.runtime);
+      } finally {
+        await opened.close();
+      }
     });
 
     test("every skip names a case, every case has its own name", () => {

@@ -19,6 +19,7 @@ async function openDaemon(): Promise<OpenedBackend> {
     close: async () => {
       await runtime.close();
       await demo.close();
+      // After everything else: it fails when the daemon is gone.
       await daemon.stop();
     },
   };
