@@ -9,11 +9,12 @@ import { type Check, checks, groups } from "./test-groups.ts";
 const root = join(import.meta.dirname, "..", "..");
 
 const words = process.argv.slice(2);
-const wanted = ({ name }: { readonly name: string }) => words.length === 0 || words.some((word) => name.includes(word));
+const wanted = ({ name, byNameOnly = false }: { readonly name: string; readonly byNameOnly?: boolean }) =>
+  words.length === 0 ? !byNameOnly : words.some((word) => name.includes(word));
 
 const parts = [
   ...checks.map((check) => ({ name: check.name, run: () => runCheck(check) })),
-  ...groups.map((group) => ({ name: group.name, run: () => runGroup(group) })),
+  ...groups.map((group) => ({ ...group, run: () => runGroup(group) })),
 ];
 const chosen = parts.filter(wanted);
 if (chosen.length === 0) {

@@ -24,7 +24,7 @@ export class CaseContext implements ContractContext {
   readonly runtime: Runtime;
   readonly images: ContractImages;
   readonly #opened: CaseSetup;
-  /** Containers that were made one after the other go together. */
+  /** Containers that were made one after the other go together; one that lives in another's namespaces before that. */
   readonly #deferred: (Set<ContainerId> | (() => void | Promise<void>))[] = [];
 
   constructor(opened: CaseSetup) {
@@ -47,7 +47,7 @@ export class CaseContext implements ContractContext {
   async create(spec: CaseSpec = {}, id: ContainerId = this.newId()): Promise<ContainerId> {
     await this.runtime.createContainer(id, this.spec(spec));
     const last = this.#deferred.at(-1);
-    if (last instanceof Set) last.add(id);
+    if (last instanceof Set && !livesInAnother(spec)) last.add(id);
     else this.#deferred.push(new Set([id]));
     return id;
   }
@@ -155,4 +155,10 @@ export class CaseContext implements ContractContext {
       if (!isBerthError(thrown, "not_found")) throw thrown;
     }
   }
+}
+
+/** Podman keeps a container as long as another one uses its namespaces. */
+function livesInAnother({ networkMode, ipcMode, pidMode }: CaseSpec): boolean {
+  if (typeof networkMode === "object" && networkMode.mode === "container") return true;
+  return [networkMode, ipcMode, pidMode].some((mode) => typeof mode === "string" && mode.startsWith("container:"));
 }
