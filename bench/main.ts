@@ -33,16 +33,16 @@ async function main(only: readonly string[] | undefined, file: string): Promise<
     process.stderr.write(`no contest is called ${unknown}; there are ${names.join(", ")}\n`);
     return 1;
   }
-  const done = await runContests(only ?? names);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(done, null, 2)}\n`);
   writeFileSync(file.replace(/(\.json)?$/, ".machine.json"), `${JSON.stringify(machineFacts(), null, 2)}\n`);
+  // After every contest: a long run that is cut off keeps what it measured.
+  const done = await runContests(only ?? names, (results) => writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`));
   process.stdout.write(`\n${resultTable(done)}\n`);
   return done.length === (only ?? names).length ? 0 : 1;
 }
 
 /** A contest that fails is reported and does not keep the others from running. */
-async function runContests(wanted: readonly string[]): Promise<Result[]> {
+async function runContests(wanted: readonly string[], keep: (results: readonly Result[]) => void): Promise<Result[]> {
   const scope = new Scope();
   const done: Result[] = [];
   try {
@@ -52,6 +52,7 @@ async function runContests(wanted: readonly string[]): Promise<Result[]> {
       process.stderr.write(`${title} …\n`);
       try {
         done.push(...(await measure(contest, stage)).filter(({ name }) => wanted.includes(name)));
+        keep(done);
       } catch (error) {
         process.stderr.write(`${title} failed: ${error instanceof Error ? error.stack : String(error)}\n`);
       }

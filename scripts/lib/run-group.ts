@@ -21,7 +21,7 @@ interface Run {
 }
 
 export async function runGroup(group: TestGroup): Promise<Totals> {
-  const files = globSync([...group.files], { cwd: root, exclude: group.not ?? [] }).sort();
+  const files = [...new Set(group.files.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: group.not ?? [] }).sort()))];
   if (files.length === 0) return failure(`no file matches ${group.files.join(" ")}`);
   if (group.needsRoot && process.getuid?.() !== 0) return failure(`"${group.name}" needs root: run sudo ./scripts/test`);
   const runs: Run[] = group.needsRoot && !group.together ? files.map((file) => ({ name: file, files: [file] })) : [{ name: group.name, files }];
