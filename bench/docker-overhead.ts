@@ -7,9 +7,16 @@ import type { Stage } from "./stage.ts";
 
 export const overheadCalls = ["create", "start", "exec", "logs", "stats", "list"] as const;
 
-/** Per round: the quick calls are repeated, so that a hiccup of the machine does not make the figure. */
-const slowTimes = 3;
-const quickTimes = 20;
+/** Per round: the quick calls are repeated, so that a hiccup of the machine does not make the figure. dockerd takes a second or two for one look at stats. */
+const [slowTimes, quickTimes] = [3, 20];
+const timesOf: Readonly<Record<(typeof overheadCalls)[number], number>> = {
+  create: slowTimes,
+  start: slowTimes,
+  exec: slowTimes,
+  logs: quickTimes,
+  stats: 1,
+  list: quickTimes,
+};
 const logLines = 100;
 
 type Work = Readonly<Record<(typeof overheadCalls)[number], () => Promise<unknown>>>;
@@ -48,7 +55,7 @@ export async function overheadSides(stage: Stage): Promise<Sides> {
 async function figures({ work, end }: Calls): Promise<readonly number[]> {
   const result: number[] = [];
   for (const call of overheadCalls) {
-    const times = ["create", "start", "exec"].includes(call) ? slowTimes : quickTimes;
+    const times = timesOf[call];
     const begun = performance.now();
     for (let time = 0; time < times; time++) await work[call]();
     result.push((performance.now() - begun) / times);
